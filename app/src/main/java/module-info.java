@@ -1,0 +1,10 @@
+/** The command line. */
+module org.enclavisor.app {
+  requires static org.jspecify;
+  requires org.enclavisor.host;
+  requires org.enclavisor.linux;
+  requires org.enclavisor.image;
+  requires info.picocli;
+  requires org.tomlj;
+  requires tools.jackson.databind;
+}

@@ -1,0 +1,3 @@
+/** The face: the command line. */
+@org.jspecify.annotations.NullMarked
+package org.enclavisor.app;

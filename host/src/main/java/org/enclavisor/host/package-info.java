@@ -1,0 +1,3 @@
+/** The untrusted side of a call: EDL and the Java API. */
+@org.jspecify.annotations.NullMarked
+package org.enclavisor.host;

@@ -1,0 +1,5 @@
+/** What users bring: enclave images, and how they are signed. */
+module org.enclavisor.image {
+  requires static org.jspecify;
+  requires transitive org.enclavisor.isa;
+}

@@ -1,0 +1,5 @@
+/** This machine: the only module that makes native calls. */
+module org.enclavisor.linux {
+  requires static org.jspecify;
+  requires transitive org.enclavisor.monitor;
+}

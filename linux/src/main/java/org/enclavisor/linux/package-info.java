@@ -1,0 +1,3 @@
+/** This machine: native calls, enclave processes, tracing. */
+@org.jspecify.annotations.NullMarked
+package org.enclavisor.linux;

@@ -1,0 +1,6 @@
+/** Enclavisor: EPC, EPCM, leaves, life cycle. The machine comes through the SPI. */
+module org.enclavisor.monitor {
+  requires static org.jspecify;
+  requires transitive org.enclavisor.isa;
+  exports org.enclavisor.monitor.spi;
+}

@@ -1,0 +1,3 @@
+/** Enclavisor itself: EPC, EPCM, the leaves, the life of an enclave. */
+@org.jspecify.annotations.NullMarked
+package org.enclavisor.monitor;

@@ -1,0 +1,36 @@
+package org.enclavisor.monitor.spi;
+
+import java.lang.foreign.MemorySegment;
+
+/**
+ * Something that runs enclave code, one entry at a time.
+ *
+ * <p>{@link #enter} and {@link #extendedState} belong to one thread at a time; {@link #interrupt} may be called by any.
+ */
+public interface LogicalProcessor extends AutoCloseable {
+
+  /**
+   * Runs enclave code from the given registers until an exit, and leaves the registers as they were at the exit.
+   *
+   * @param registers in and out. {@code rip} of an exit is the address of the instruction that caused it
+   * @param extended what the x87, SSE, AVX… registers hold at the start
+   */
+  Exit enter(Registers registers, Extended extended);
+
+  /**
+   * The extended state in standard XSAVE form, {@link Machine#xsaveBytes()} long: after a fault or an interrupt, what
+   * the enclave's registers held. What is written here is loaded by {@link Extended#LOAD}. The content is hostile: it
+   * may have been made up by the enclave.
+   */
+  MemorySegment extendedState();
+
+  /**
+   * Makes an {@link #enter} that is under way return {@link Exit.Interrupt} soon, unless it returns for another reason
+   * first. Without one under way it does nothing: it is never remembered.
+   */
+  void interrupt();
+
+  /** Gives the logical processor back. Idempotent. */
+  @Override
+  void close();
+}
