@@ -7,4 +7,5 @@ module org.enclavisor.app {
   requires info.picocli;
   requires org.tomlj;
   requires tools.jackson.databind;
+  opens org.enclavisor.app to info.picocli;
 }
