@@ -1,0 +1,56 @@
+#!/usr/bin/env bash
+# Builds the runtime and the sample enclaves with gcc alone, the same bytes for the same gcc and binutils everywhere.
+#
+#   sdk/build.sh OUT [SAMPLE...]     unsigned enclaves OUT/<sample>.so (and the native kernels OUT/kernels)
+#
+# examples/<sample>/*.c become one enclave; a sample is a folder with an enclave.xml. Signing is the next step:
+# see sdk/README.md.
+set -euo pipefail
+
+root=$(cd "$(dirname "$0")/.." && pwd)
+out=${1:?usage: sdk/build.sh OUT [SAMPLE...]}
+shift
+mkdir -p "$out/objects"
+out=$(cd "$out" && pwd)
+cc=${CC:-gcc}
+export SOURCE_DATE_EPOCH=1767225600 LC_ALL=C
+
+# No path, time, or random number gets into an object; nothing of a libc is used.
+common=(-std=gnu17 -O2 -Wall -Wextra -Werror -frandom-seed=enclavisor "-ffile-prefix-map=$root=."
+  -fno-asynchronous-unwind-tables -fno-ident -fcf-protection=none -march=x86-64 -mtune=generic)
+enclave=("${common[@]}" -ffreestanding -fno-stack-clash-protection -fPIE -fvisibility=hidden -ftls-model=local-exec
+  -ffunction-sections -fdata-sections -fno-tree-loop-distribute-patterns "-I$root/sdk/include")
+link=(-nostdlib -static-pie -Wl,-e,enclave_entry -Wl,-E -Wl,--build-id=none -Wl,--gc-sections -Wl,--no-undefined
+  -Wl,-z,norelro -Wl,-z,now -Wl,-z,text -Wl,-z,noexecstack -Wl,-z,max-page-size=4096 -Wl,-z,separate-code
+  -Wl,--hash-style=sysv -Wl,--orphan-handling=place)
+
+runtime=()
+for source in "$root"/sdk/src/*.S "$root"/sdk/src/*.c; do
+  object="$out/objects/$(basename "$source").o"
+  # What runs before the guard of the stack protector is set must not look at it.
+  guard=-fstack-protector-strong
+  case $source in */start.c | */leaves.c | */string.c | *.S) guard=-fno-stack-protector ;; esac
+  "$cc" "${enclave[@]}" $guard "-I$root/sdk/src" -c "$source" -o "$object"
+  runtime+=("$object")
+done
+
+samples=("$@")
+if [ ${#samples[@]} -eq 0 ]; then
+  for config in "$root"/examples/*/enclave.xml; do
+    samples+=("$(basename "$(dirname "$config")")")
+  done
+fi
+
+for sample in "${samples[@]}"; do
+  objects=()
+  for source in "$root/examples/$sample"/*.c; do
+    object="$out/objects/$sample-$(basename "$source").o"
+    "$cc" "${enclave[@]}" -fstack-protector-strong -c "$source" -o "$object"
+    objects+=("$object")
+  done
+  (cd "$out/objects" && "$cc" "${enclave[@]}" "${link[@]}" "${objects[@]##*/}" "${runtime[@]##*/}" -o "$out/$sample.so")
+  if readelf -rW "$out/$sample.so" | grep R_X86_64 | grep -qv R_X86_64_RELATIVE; then
+    echo "$sample.so: has relocations that the runtime cannot apply" >&2
+    exit 1
+  fi
+done
