@@ -2,5 +2,6 @@
 module org.enclavisor.monitor {
   requires static org.jspecify;
   requires transitive org.enclavisor.isa;
+  exports org.enclavisor.monitor;
   exports org.enclavisor.monitor.spi;
 }

@@ -1,0 +1,80 @@
+package org.enclavisor.monitor;
+
+import java.lang.foreign.MemorySegment;
+import java.util.Optional;
+import org.enclavisor.isa.Einittoken;
+import org.enclavisor.isa.Permissions;
+import org.enclavisor.isa.Secinfo;
+import org.enclavisor.isa.Secs;
+import org.enclavisor.isa.Sigstruct;
+import org.enclavisor.monitor.spi.Registers;
+
+/**
+ * What a host may ask of the monitor: the services of an SGX driver and of {@code __vdso_sgx_enter_enclave}, as an
+ * interface of values. The monitor believes nothing it is handed and keeps no reference to it, so that the two may as
+ * well live in different processes or machines.
+ *
+ * <p>Thread-safe. An {@link EnclaveId} that is not (or no longer) known gives #GP(0), as a wrong SECS address would.
+ */
+public interface SgxDevice extends AutoCloseable {
+
+  /**
+   * ECREATE.
+   *
+   * @param secs the source SECS. A base of 0 lets the platform choose one that is aligned to the size
+   * @param untrustedSize bytes of memory to share between host and enclave, rounded up to whole pages
+   * @param maxThreads how many threads may be inside at once, at least 1
+   * @throws org.enclavisor.monitor.spi.PlatformException if the machine refuses
+   */
+  CreateOutcome create(Secs secs, long untrustedSize, int maxThreads);
+
+  /**
+   * EADD of consecutive pages, each followed by 16 EEXTEND if measured. Ends at the first page that is refused; the
+   * pages before it stay. The content is copied before it is looked at.
+   *
+   * @param offset of the first page from the enclave's base, in bytes
+   * @param pages a positive whole number of pages. Pages of zeroes cost no memory
+   */
+  Outcome add(EnclaveId id, long offset, Secinfo secinfo, MemorySegment pages, boolean measured);
+
+  /** The same for pages of zeroes, without bytes. */
+  Outcome addZero(EnclaveId id, long offset, long length, Secinfo secinfo, boolean measured);
+
+  /**
+   * What the host's own mappings (mmap, mprotect) allow; until told otherwise, everything. What enclave code can do
+   * with a page is the intersection of this and the EPCM. Pages need not have been added.
+   */
+  Outcome protect(EnclaveId id, long offset, long length, Permissions host);
+
+  /** EINIT. Without a token the signer must be the one that the launch control allows. */
+  Outcome init(EnclaveId id, Sigstruct sigstruct, Optional<Einittoken> token);
+
+  /**
+   * EENTER or ERESUME, and whatever follows until the thread is outside again. Takes the calling thread for so long.
+   *
+   * @param registers the host's at the ENCLU instruction: {@code rip} is its address. Afterwards the host's again
+   */
+  EnterOutcome enter(EnclaveId id, EnterCall call, Registers registers);
+
+  /**
+   * Makes the thread that is inside on this TCS come out soon with {@link EnterOutcome.Interrupted}, if there is one.
+   * Returns when it has left, or is sure to leave.
+   *
+   * @param tcs linear address
+   */
+  void interrupt(EnclaveId id, long tcs);
+
+  /**
+   * The memory shared with an enclave.
+   *
+   * @throws IllegalArgumentException if there is no such enclave
+   */
+  UntrustedMemory untrusted(EnclaveId id);
+
+  /** EREMOVE of all pages and of the SECS. Threads that are inside are interrupted and waited for. */
+  Outcome remove(EnclaveId id);
+
+  /** Removes every enclave. */
+  @Override
+  void close();
+}

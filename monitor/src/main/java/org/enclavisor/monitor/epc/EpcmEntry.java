@@ -1,0 +1,114 @@
+package org.enclavisor.monitor.epc;
+
+import org.enclavisor.isa.PageType;
+import org.enclavisor.isa.Permissions;
+import org.enclavisor.isa.Secinfo;
+
+/**
+ * One entry of the EPCM (SDM 3D, “Enclave Page Cache Map”) as a value. The table keeps the same in 16 bits, by the
+ * constants here; whose enclave the page is and its linear address follow from where in which table it stands.
+ *
+ * @param valid VALID
+ * @param type PT
+ * @param permissions R, W, X
+ * @param pending PENDING: waits for EACCEPT after EAUG
+ * @param modified MODIFIED: waits for EACCEPT after EMODT
+ * @param pr PR: waits for EACCEPT after EMODPR
+ * @param blocked BLOCKED: on its way to eviction
+ * @param enclaveAddress ENCLAVEADDRESS, 0 for a SECS
+ */
+public record EpcmEntry(
+    boolean valid,
+    PageType type,
+    Permissions permissions,
+    boolean pending,
+    boolean modified,
+    boolean pr,
+    boolean blocked,
+    long enclaveAddress) {
+
+  static final int VALID = 1;
+  static final int READ = 1 << 1;
+  static final int WRITE = 1 << 2;
+  static final int EXECUTE = 1 << 3;
+  static final int PERMISSIONS_SHIFT = 1;
+  static final int PERMISSIONS = 7 << PERMISSIONS_SHIFT;
+  static final int TYPE_SHIFT = 4;
+  static final int TYPE = 7 << TYPE_SHIFT;
+  static final int PENDING = 1 << 7;
+  static final int MODIFIED = 1 << 8;
+  static final int PR = 1 << 9;
+  static final int BLOCKED = 1 << 10;
+
+  private static final PageType[] TYPES = PageType.values();
+
+  /** The bits of a valid page of this kind that waits for nothing. */
+  public static int bits(PageType type, Permissions permissions) {
+    return VALID | permissions.bits() << PERMISSIONS_SHIFT | type.code() << TYPE_SHIFT;
+  }
+
+  /** VALID of an entry's bits. */
+  public static boolean valid(int bits) {
+    return (bits & VALID) != 0;
+  }
+
+  /** BLOCKED of an entry's bits. */
+  public static boolean blocked(int bits) {
+    return (bits & BLOCKED) != 0;
+  }
+
+  /** Whether PENDING or MODIFIED is set in an entry's bits. */
+  public static boolean pendingOrModified(int bits) {
+    return (bits & (PENDING | MODIFIED)) != 0;
+  }
+
+  /** Whether the PT of an entry's bits is this. */
+  public static boolean is(int bits, PageType type) {
+    return (bits & TYPE) >>> TYPE_SHIFT == type.code();
+  }
+
+  /** R of an entry's bits. */
+  public static boolean readable(int bits) {
+    return (bits & READ) != 0;
+  }
+
+  /** W of an entry's bits. */
+  public static boolean writable(int bits) {
+    return (bits & WRITE) != 0;
+  }
+
+  /** What enclave code may do with the page: nothing unless it is a valid regular page that waits for nothing. */
+  public static int access(int bits) {
+    boolean usable =
+        (bits & (VALID | PENDING | MODIFIED | BLOCKED | TYPE)) == (VALID | PageType.REG.code() << TYPE_SHIFT);
+    return usable ? (bits & PERMISSIONS) >>> PERMISSIONS_SHIFT : 0;
+  }
+
+  /** The bits of an entry. */
+  public int bits() {
+    return (valid ? VALID : 0)
+        | permissions.bits() << PERMISSIONS_SHIFT
+        | type.code() << TYPE_SHIFT
+        | (pending ? PENDING : 0)
+        | (modified ? MODIFIED : 0)
+        | (pr ? PR : 0)
+        | (blocked ? BLOCKED : 0);
+  }
+
+  static EpcmEntry of(int bits, long enclaveAddress) {
+    return new EpcmEntry(
+        valid(bits),
+        TYPES[(bits & TYPE) >>> TYPE_SHIFT],
+        Permissions.of((bits & PERMISSIONS) >>> PERMISSIONS_SHIFT),
+        (bits & PENDING) != 0,
+        (bits & MODIFIED) != 0,
+        (bits & PR) != 0,
+        blocked(bits),
+        enclaveAddress);
+  }
+
+  /** The SECINFO that describes the page, as it is measured. */
+  public Secinfo secinfo() {
+    return new Secinfo(type, permissions, pending, modified, pr);
+  }
+}

@@ -1,0 +1,184 @@
+package org.enclavisor.monitor.epc;
+
+import java.util.Objects;
+import org.enclavisor.isa.Attributes;
+import org.enclavisor.isa.Id16;
+import org.enclavisor.isa.MiscSelect;
+import org.enclavisor.isa.Secs;
+import org.enclavisor.isa.SsaFrame;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A SECS page: an enclave's control structure with what the processor keeps in it unseen. It lives in the monitor, out
+ * of every enclave's reach.
+ *
+ * <p>Writers hold the enclave's lock. What EENTER reads is final or volatile.
+ */
+public final class SecsPage {
+  private static final int PAGE_SHIFT = 12;
+
+  private final Epc.SecsExtent extent;
+  private final long eid;
+  private final long base;
+  private final long size;
+  private final long xfrm;
+  private final SsaFrame frame;
+  private final EpcmTable pages;
+  private final TcsTable threads = new TcsTable();
+  private final MeasurementQueue measurement;
+  private volatile Secs secs;
+  private volatile boolean initialised;
+  private volatile boolean exclusive;
+  private Id16 isvFamilyId = Id16.ZERO;
+  private Id16 isvExtProdId = Id16.ZERO;
+  private Epc.@Nullable ElrangeExtent elrange;
+  private @Nullable EnclaveMemory memory;
+
+  /**
+   * From a SECS that ECREATE has checked.
+   *
+   * @param extent the frame it lies in
+   * @param eid SECS.EID, the processor's number for the enclave
+   */
+  public SecsPage(Epc.SecsExtent extent, long eid, Secs secs) {
+    this.extent = extent;
+    this.eid = eid;
+    this.secs = secs;
+    this.base = secs.baseAddr();
+    this.size = secs.size();
+    this.xfrm = secs.attributes().xfrm();
+    this.frame = SsaFrame.of(secs.ssaFrameSize(), secs.miscSelect());
+    this.pages = new EpcmTable(size >>> PAGE_SHIFT);
+    this.measurement = new MeasurementQueue("measure-" + eid, secs.ssaFrameSize(), size);
+  }
+
+  /** Gives the enclave its frames and its memory. Once, after ECREATE and before EADD. */
+  public void attach(Epc.ElrangeExtent frames, EnclaveMemory bytes) {
+    elrange = frames;
+    memory = bytes;
+    measurement.attach(bytes);
+  }
+
+  /** The frame it lies in. */
+  public Epc.SecsExtent extent() {
+    return extent;
+  }
+
+  /** Its address in the operands of ENCLS leaves. */
+  public long address() {
+    return Epc.address(extent.firstFrame());
+  }
+
+  /** SECS.EID. */
+  public long eid() {
+    return eid;
+  }
+
+  /** SECS.BASEADDR. */
+  public long base() {
+    return base;
+  }
+
+  /** SECS.SIZE in bytes. */
+  public long size() {
+    return size;
+  }
+
+  /** Whether a linear address lies in the ELRANGE. */
+  public boolean contains(long address) {
+    return Long.compareUnsigned(address - base, size) < 0;
+  }
+
+  /** SECS.ATTRIBUTES.XFRM. */
+  public long xfrm() {
+    return xfrm;
+  }
+
+  /** Where things are in an SSA frame. */
+  public SsaFrame frame() {
+    return frame;
+  }
+
+  /** SECS.MISCSELECT. */
+  public MiscSelect miscSelect() {
+    return frame.miscSelect();
+  }
+
+  /** SECS.ATTRIBUTES. */
+  public Attributes attributes() {
+    return secs.attributes();
+  }
+
+  /** The architectural fields. */
+  public Secs secs() {
+    return secs;
+  }
+
+  /** ISVFAMILYID, zero before EINIT. */
+  public Id16 isvFamilyId() {
+    return isvFamilyId;
+  }
+
+  /** ISVEXTPRODID, zero before EINIT. */
+  public Id16 isvExtProdId() {
+    return isvExtProdId;
+  }
+
+  /** The EPCM entries of the ELRANGE. */
+  public EpcmTable pages() {
+    return pages;
+  }
+
+  /** The TCS pages. */
+  public TcsTable threads() {
+    return threads;
+  }
+
+  /** MRENCLAVE under construction. */
+  public MeasurementQueue measurement() {
+    return measurement;
+  }
+
+  /** The bytes of regular pages. */
+  public EnclaveMemory memory() {
+    return Objects.requireNonNull(memory, "not attached");
+  }
+
+  /** The frames of the ELRANGE. */
+  public Epc.ElrangeExtent elrange() {
+    return Objects.requireNonNull(elrange, "not attached");
+  }
+
+  /** Whether EINIT has succeeded. */
+  public boolean initialised() {
+    return initialised;
+  }
+
+  /** EINIT's last step. */
+  public void initialise(Secs identity, Id16 familyId, Id16 extProdId) {
+    secs = identity;
+    isvFamilyId = familyId;
+    isvExtProdId = extProdId;
+    initialised = true;
+  }
+
+  /** Whether an ENCLS leaf has the SECS to itself: nobody may enter meanwhile. */
+  public boolean exclusive() {
+    return exclusive;
+  }
+
+  /** Takes the SECS for an ENCLS leaf, or gives it back. */
+  public void exclusive(boolean taken) {
+    exclusive = taken;
+  }
+
+  /** Whether a thread is inside, or on its way. */
+  public boolean active() {
+    for (TcsPage tcs : threads.all()) {
+      if (tcs.state() != TcsPage.INACTIVE) {
+        return true;
+      }
+    }
+    return false;
+  }
+}

@@ -1,0 +1,156 @@
+package org.enclavisor.monitor.epc;
+
+import static java.lang.foreign.ValueLayout.JAVA_INT_UNALIGNED;
+import static java.lang.foreign.ValueLayout.JAVA_LONG_UNALIGNED;
+
+import java.lang.foreign.MemorySegment;
+import java.lang.invoke.MethodHandles;
+import java.lang.invoke.VarHandle;
+import org.enclavisor.isa.Tcs;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A TCS page: the thread's entry state, kept by the monitor where enclave code can neither read nor write it, and what
+ * the processor keeps in hidden registers while the thread is inside.
+ *
+ * <p>{@link #state} is the one word on which threads race. Whoever has moved it from {@link #INACTIVE} owns the
+ * mutable fields until it is set back, which publishes them to the next owner.
+ */
+public final class TcsPage {
+  /** Nobody is inside, no leaf works on it. */
+  public static final int INACTIVE = 0;
+
+  /** A leaf works on it. */
+  public static final int LOCKED = 1;
+
+  /** A thread is inside. */
+  public static final int ACTIVE = 2;
+
+  private static final VarHandle STATE;
+
+  static {
+    try {
+      STATE = MethodHandles.lookup().findVarHandle(TcsPage.class, "state", int.class);
+    } catch (ReflectiveOperationException e) {
+      throw new ExceptionInInitializerError(e);
+    }
+  }
+
+  /** Page number in the ELRANGE. */
+  public final long page;
+
+  /** Linear address. */
+  public final long address;
+
+  /** TCS.FLAGS as added, DBGOPTIN cleared. Not yet checked for reserved bits: EENTER does that. */
+  public final long flags;
+
+  /** TCS.OSSA. */
+  public final long ossa;
+
+  /** TCS.NSSA. */
+  public final int nssa;
+
+  /** TCS.OENTRY. */
+  public final long oentry;
+
+  /** TCS.OFSBASGX. */
+  public final long ofsBase;
+
+  /** TCS.OGSBASGX. */
+  public final long ogsBase;
+
+  private final int fsLimit;
+  private final int gsLimit;
+
+  /** TCS.CSSA: owner only. */
+  public int cssa;
+
+  /** TCS.AEP: owner only. */
+  public long aep;
+
+  /** CR_SAVE_FS_base: owner only. */
+  public long savedFsBase;
+
+  /** CR_SAVE_GS_base: owner only. */
+  public long savedGsBase;
+
+  /** CR_SAVE_TF, as RFLAGS has it: owner only. */
+  public long savedTf;
+
+  /** Where the current SSA frame begins, from the base: owner only. CR_XSAVE_PAGE and CR_GPR_PA come from it. */
+  public long ssa;
+
+  /** The logical processor that this thread runs on: owner only; whoever locks the TCS may take it away. */
+  public @Nullable ProcessorSlot processor;
+
+  /** Goes up whenever a thread leaves, so that others can tell one stay from the next. */
+  public volatile long departures;
+
+  private volatile int state;
+
+  /**
+   * From a page's bytes, whose reserved fields have been checked. STATE, CSSA, AEP and DBGOPTIN are forced to 0
+   * (SDM 3D, EADD).
+   */
+  public TcsPage(long page, long address, MemorySegment bytes) {
+    this.page = page;
+    this.address = address;
+    this.flags = bytes.get(JAVA_LONG_UNALIGNED, 8) & ~Tcs.DBGOPTIN;
+    this.ossa = bytes.get(JAVA_LONG_UNALIGNED, 16);
+    this.nssa = bytes.get(JAVA_INT_UNALIGNED, 28);
+    this.oentry = bytes.get(JAVA_LONG_UNALIGNED, 32);
+    this.ofsBase = bytes.get(JAVA_LONG_UNALIGNED, 48);
+    this.ogsBase = bytes.get(JAVA_LONG_UNALIGNED, 56);
+    this.fsLimit = bytes.get(JAVA_INT_UNALIGNED, 64);
+    this.gsLimit = bytes.get(JAVA_INT_UNALIGNED, 68);
+  }
+
+  /** TCS.FLAGS.DBGOPTIN: the thread is open to a debugger's breakpoints and single steps. */
+  public boolean optIn() {
+    return (flags & Tcs.DBGOPTIN) != 0;
+  }
+
+  /** The page's bytes, as EEXTEND reads them. Only while the TCS is inactive. */
+  public byte[] bytes() {
+    byte[] result = new byte[Tcs.BYTES];
+    MemorySegment out = MemorySegment.ofArray(result);
+    out.set(JAVA_LONG_UNALIGNED, 8, flags);
+    out.set(JAVA_LONG_UNALIGNED, 16, ossa);
+    out.set(JAVA_INT_UNALIGNED, 24, cssa);
+    out.set(JAVA_INT_UNALIGNED, 28, nssa);
+    out.set(JAVA_LONG_UNALIGNED, 32, oentry);
+    out.set(JAVA_LONG_UNALIGNED, 40, aep);
+    out.set(JAVA_LONG_UNALIGNED, 48, ofsBase);
+    out.set(JAVA_LONG_UNALIGNED, 56, ogsBase);
+    out.set(JAVA_INT_UNALIGNED, 64, fsLimit);
+    out.set(JAVA_INT_UNALIGNED, 68, gsLimit);
+    return result;
+  }
+
+  /** {@link #INACTIVE}, {@link #LOCKED} or {@link #ACTIVE}. */
+  public int state() {
+    return state;
+  }
+
+  /** From inactive to locked, if it was inactive. Returns what it was. A full fence. */
+  public int lock() {
+    return (int) STATE.compareAndExchange(this, INACTIVE, LOCKED);
+  }
+
+  /** From locked to active. */
+  public void activate() {
+    STATE.setRelease(this, ACTIVE);
+  }
+
+  /** From locked back to inactive: nothing happened. */
+  public void unlock() {
+    STATE.setRelease(this, INACTIVE);
+  }
+
+  /** From active to inactive: the thread has left. */
+  public void leave() {
+    departures++;
+    STATE.setRelease(this, INACTIVE);
+  }
+}
