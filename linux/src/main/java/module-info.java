@@ -2,4 +2,6 @@
 module org.enclavisor.linux {
   requires static org.jspecify;
   requires transitive org.enclavisor.monitor;
+
+  exports org.enclavisor.linux;
 }
