@@ -2,4 +2,8 @@
 module org.enclavisor.image {
   requires static org.jspecify;
   requires transitive org.enclavisor.isa;
+
+  exports org.enclavisor.image;
+  exports org.enclavisor.image.sdk;
+  exports org.enclavisor.image.sgxs;
 }
