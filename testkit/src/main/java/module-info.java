@@ -5,4 +5,6 @@ module org.enclavisor.testkit {
   requires transitive org.enclavisor.image;
   requires transitive org.junit.jupiter.api;
   requires org.assertj.core;
+
+  exports org.enclavisor.testkit;
 }

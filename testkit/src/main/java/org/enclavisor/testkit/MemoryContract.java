@@ -1,0 +1,222 @@
+package org.enclavisor.testkit;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.enclavisor.testkit.Contract.assertEnclu;
+import static org.enclavisor.testkit.Reg.RAX;
+import static org.enclavisor.testkit.Reg.RBX;
+import static org.enclavisor.testkit.Reg.RCX;
+import static org.enclavisor.testkit.Testbed.DATA;
+
+import java.lang.foreign.ValueLayout;
+import org.enclavisor.isa.Permissions;
+import org.enclavisor.monitor.spi.AddressSpaceLayout;
+import org.enclavisor.monitor.spi.Exit;
+import org.enclavisor.monitor.spi.Extended;
+import org.enclavisor.monitor.spi.LogicalProcessor;
+import org.enclavisor.monitor.spi.PlatformException;
+import org.junit.jupiter.api.Test;
+
+/** The ELRANGE is sparse, zero at first and as accessible as was said; untrusted memory is shared. */
+interface MemoryContract extends Contract {
+  long MEBIBYTE = 1 << 20;
+
+  /** Bytes of the ELRANGE that shows sparseness. */
+  default long largeEnclave() {
+    return 4096 * MEBIBYTE;
+  }
+
+  @Test
+  default void memoryIsZeroAndInaccessibleAtFirst() {
+    try (var space = platform().create(new AddressSpaceLayout(0, 0x4000, 0x2000, 1)); var cpu = space.processor()) {
+      assertThat(space.enclave().byteSize()).isEqualTo(0x4000);
+      assertThat(space.untrusted().byteSize()).isEqualTo(0x2000);
+      assertThat(space.enclave().toArray(ValueLayout.JAVA_BYTE)).containsOnly(0);
+      assertThat(space.untrusted().toArray(ValueLayout.JAVA_BYTE)).containsOnly(0);
+      for (long offset = 0; offset < 0x4000; offset += 0x1000) {
+        var registers = new org.enclavisor.monitor.spi.Registers();
+        registers.rip = space.enclaveBase() + offset;
+        assertThat(cpu.enter(registers, Extended.KEEP)).isInstanceOfSatisfying(
+            Exit.Fault.class, f -> assertThat(f.vector()).isEqualTo(14));
+      }
+    }
+  }
+
+  @Test
+  default void theBaseIsAlignedToTheSize() {
+    for (long size = 0x2000; size <= 1024 * MEBIBYTE; size *= 8) {
+      try (var space = platform().create(new AddressSpaceLayout(0, size, 0x1000, 1))) {
+        assertThat(space.enclaveBase() % size).isZero();
+        assertThat(space.enclaveBase()).isPositive();
+        assertThat(space.untrustedBase() % 0x1000).isZero();
+        assertThat(space.untrustedBase() + 0x1000 <= space.enclaveBase()
+            || space.untrustedBase() >= space.enclaveBase() + size).as("untrusted memory lies outside").isTrue();
+      }
+    }
+  }
+
+  /** Bases that hosts ask for: low ones, high ones, and wherever a platform might have put something of its own. */
+  @Test
+  default void theBaseThatIsAskedForIsTheOneThatIsUsed() {
+    for (long base : new long[] {
+      0x10000, 0x40_0000, 0x1000_0000, 0x1_0000_0000L, 0x1000_0000_0000L, 0x2000_0000_0000L, 0x5555_5555_0000L,
+      0x7000_0000_0000L, 0x7fff_f000_0000L
+    }) {
+      try (var space = platform().create(new AddressSpaceLayout(base, 0x10000, 0x1000, 1));
+          var cpu = space.processor()) {
+        assertThat(space.enclaveBase()).isEqualTo(base);
+        space.protect(0, 0x1000, Permissions.RX);
+        byte[] code = Code.at(base).enclu().bytes();
+        space.enclave().asSlice(0, code.length).copyFrom(java.lang.foreign.MemorySegment.ofArray(code));
+        var registers = new org.enclavisor.monitor.spi.Registers();
+        registers.rip = base;
+        assertEnclu(cpu.enter(registers, Extended.KEEP));
+      }
+    }
+  }
+
+  @Test
+  default void aBaseThatLinuxGivesToNoProgramIsRefused() {
+    assertThatThrownBy(() -> platform().create(new AddressSpaceLayout(1L << 47, 0x10000, 0, 1)))
+        .isInstanceOf(PlatformException.class);
+    assertThatThrownBy(() -> platform().create(new AddressSpaceLayout(1L << 62, 0x10000, 0, 1)))
+        .isInstanceOf(PlatformException.class);
+  }
+
+  @Test
+  default void untrustedMemoryMayBeAbsent() {
+    try (var space = platform().create(new AddressSpaceLayout(0, 0x2000, 0, 1))) {
+      assertThat(space.untrusted().byteSize()).isZero();
+    }
+  }
+
+  @Test
+  default void onlyPagesThatWereTouchedCost() {
+    try (var space = platform().create(new AddressSpaceLayout(0, largeEnclave(), 0x1000, 1))) {
+      assertThat(space.residentBytes()).isZero();
+      space.protect(0, largeEnclave(), Permissions.RW);
+      assertThat(space.residentBytes()).as("protecting is free").isZero();
+      for (int i = 0; i < 10; i++) {
+        space.enclave().set(ValueLayout.JAVA_BYTE, i * (largeEnclave() / 10) & -4096L, (byte) 1);
+      }
+      assertThat(space.residentBytes()).isBetween(10 * 4096L, 2 * MEBIBYTE);
+    }
+  }
+
+  @Test
+  default void pagesThatEnclaveCodeTouchesCost() {
+    try (var testbed = testbed(); var processor = testbed.processor()) {
+      var registers = testbed.at(testbed.program(c -> c.store(RBX, 0, RAX).enclu()));
+      registers.rax = 1;
+      registers.rbx = testbed.address(DATA);
+      long before = testbed.space().residentBytes();
+      assertEnclu(processor.enter(registers, Extended.KEEP));
+      assertThat(testbed.space().residentBytes()).isEqualTo(before + 4096);
+    }
+  }
+
+  /** What a processor may do with a data page: whether a program that reads, or writes, or executes it ends well. */
+  private static String allowed(Testbed testbed, LogicalProcessor processor, long page) {
+    long read = testbed.program(0x1000, c -> c.load(RAX, RBX, 8).enclu());
+    long write = testbed.program(0x1100, c -> c.store(RBX, 8, RAX).enclu());
+    long[] entries = {read, write, testbed.address(page)};
+    var allowed = new StringBuilder();
+    for (int i = 0; i < 3; i++) {
+      var registers = testbed.at(entries[i]);
+      registers.rbx = testbed.address(page);
+      boolean well = processor.enter(registers, Extended.KEEP) instanceof Exit.Enclu;
+      allowed.append(well ? "rwx".charAt(i) : '-');
+    }
+    return allowed.toString();
+  }
+
+  @Test
+  default void protectSetsWhatMayBeDone() {
+    try (var testbed = testbed(); var processor = testbed.processor()) {
+      testbed.program(DATA, Code::enclu);
+      testbed.program(DATA + 0x1000, Code::enclu);
+      var seeded = Seeded.named("protectSetsWhatMayBeDone");
+      for (int i = 0; i < 40; i++) {
+        var permissions = seeded.oneOf(java.util.List.of(
+            Permissions.NONE, Permissions.R, Permissions.RW, Permissions.RX, Permissions.RWX));
+        testbed.space().protect(DATA, 0x1000, permissions);
+        assertThat(allowed(testbed, processor, DATA)).isEqualTo(permissions.toString());
+        assertThat(allowed(testbed, processor, DATA + 0x1000)).as("the neighbour").isEqualTo("rw-");
+      }
+    }
+  }
+
+  @Test
+  default void protectCountsAtOnceForAProcessorThatRuns() {
+    try (var testbed = testbed(); var processor = testbed.processor()) {
+      // loop: lock inc [data]; lock inc [rbx]; jmp loop
+      var registers = testbed.at(testbed.program(c -> {
+        var loop = c.label();
+        c.bind(loop).lockInc(RCX, 0).lockInc(RBX, 0).jmp(loop);
+      }));
+      registers.rbx = testbed.space().untrustedBase();
+      registers.rcx = testbed.address(DATA);
+      var exit = Testbed.start(processor, registers);
+      testbed.awaitUntrusted(0, 100);
+      testbed.space().protect(DATA, 0x1000, Permissions.R);
+      long atReturn = testbed.word(DATA);
+      assertThat(Testbed.await(exit)).isInstanceOfSatisfying(Exit.Fault.class, fault -> {
+        assertThat(fault.vector()).isEqualTo(14);
+        assertThat(fault.address()).isEqualTo(testbed.address(DATA));
+      });
+      assertThat(testbed.word(DATA)).as("nothing was written after protect had returned").isEqualTo(atReturn);
+    }
+  }
+
+  @Test
+  default void protectTakesWholePagesOfTheElrangeOnly() {
+    try (var testbed = testbed()) {
+      long[][] wrong = {
+        {1, 0x1000}, {0, 0}, {0, 1}, {0, -0x1000}, {-0x1000, 0x1000}, {0, Testbed.SIZE + 0x1000},
+        {Testbed.SIZE, 0x1000}, {0x1000, Long.MAX_VALUE & -4096L}
+      };
+      for (long[] range : wrong) {
+        assertThatThrownBy(() -> testbed.space().protect(range[0], range[1], Permissions.RWX))
+            .as("offset %x length %x", range[0], range[1])
+            .isInstanceOf(IllegalArgumentException.class);
+      }
+    }
+  }
+
+  @Test
+  default void accessBeyondASegmentThrows() {
+    try (var testbed = testbed()) {
+      assertThatThrownBy(() -> testbed.space().enclave().get(ValueLayout.JAVA_BYTE, Testbed.SIZE))
+          .isInstanceOf(IndexOutOfBoundsException.class);
+      assertThatThrownBy(() -> testbed.space().untrusted().get(ValueLayout.JAVA_BYTE, Testbed.UNTRUSTED_SIZE))
+          .isInstanceOf(IndexOutOfBoundsException.class);
+    }
+  }
+
+  @Test
+  default void layoutsThatCannotBeAreRefused() {
+    long[][] wrong = {
+      {0, 0, 0, 1}, {0, 4096, 0, 1}, {0, 12288, 0, 1}, {0, -8192, 0, 1}, {4096, 8192, 0, 1}, {-8192, 8192, 0, 1},
+      {0, 8192, 1, 1}, {0, 8192, -4096, 1}, {0, 8192, 0, 0}, {0, 8192, 0, -1}
+    };
+    for (long[] layout : wrong) {
+      assertThatThrownBy(() -> new AddressSpaceLayout(layout[0], layout[1], layout[2], (int) layout[3]))
+          .isInstanceOf(IllegalArgumentException.class);
+    }
+  }
+
+  @Test
+  default void addressSpacesShareNothing() {
+    try (var one = testbed(); var other = testbed(); var processor = one.processor()) {
+      var registers = one.at(one.program(c -> c.store(RBX, 0, RAX).store(RCX, 0, RAX).enclu()));
+      registers.rax = 77;
+      registers.rbx = one.address(DATA);
+      registers.rcx = one.space().untrustedBase();
+      assertEnclu(processor.enter(registers, Extended.KEEP));
+      assertThat(one.word(DATA)).isEqualTo(77);
+      assertThat(one.untrusted(0)).isEqualTo(77);
+      assertThat(other.word(DATA)).isZero();
+      assertThat(other.untrusted(0)).isZero();
+    }
+  }
+}
