@@ -113,7 +113,7 @@ final class InspectCommand implements Callable<Integer> {
       output.line(
           "  TCS 0x%x  entry 0x%x  NSSA %d at 0x%x%s",
           thread.offset(),
-          thread.tcs().oEntry(),
+          thread.tcs().oentry(),
           thread.tcs().nssa(),
           thread.tcs().ossa(),
           thread.dynamic() ? "  (added later)" : "");
@@ -153,7 +153,7 @@ final class InspectCommand implements Callable<Integer> {
                 thread ->
                     Map.of(
                         "tcs", thread.offset(),
-                        "entry", thread.tcs().oEntry(),
+                        "entry", thread.tcs().oentry(),
                         "nssa", thread.tcs().nssa(),
                         "dynamic", thread.dynamic()))
             .toList());

@@ -24,13 +24,8 @@ import picocli.CommandLine.ParseResult;
       "4 refused by SGX; 5 this machine cannot; 6 the enclave is lost; 70 a defect of Enclavisor."
     },
     subcommands = {
-      RunCommand.class,
       InspectCommand.class,
       MeasureCommand.class,
-      SignCommand.class,
-      TraceCommand.class,
-      DoctorCommand.class,
-      BenchCommand.class,
       CommandLine.HelpCommand.class
     })
 public final class Main {
