@@ -5,12 +5,15 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.SortedMap;
+import java.util.TreeMap;
 import java.util.concurrent.Callable;
 import org.enclavisor.image.EnclaveImage;
 import org.enclavisor.image.PageRun;
 import org.enclavisor.image.Region;
 import org.enclavisor.image.ThreadSlot;
 import org.enclavisor.isa.Digest32;
+import org.enclavisor.isa.Permissions;
 import org.enclavisor.isa.Secs;
 import org.enclavisor.isa.SignatureCheck;
 import org.enclavisor.isa.Sigstruct;
@@ -81,29 +84,27 @@ final class InspectCommand implements Callable<Integer> {
             : body.enclaveHash().hex() + " DIFFERS from MRENCLAVE: EINIT will refuse it");
   }
 
+  /** By address, so that a guard stands between its neighbours; the order of EADD is in the JSON form. */
   private void printLayout(EnclaveImage image) {
     output.line("");
-    output.line("layout          offset        size        type perm  measured  part");
+    output.line("layout        offset        size  type  perm  measured  part");
+    SortedMap<Long, String> lines = new TreeMap<>();
     for (PageRun run : image.pages()) {
-      output.line(
-          "  %20s  %10s        %-4s %s   %-8s  %s",
-          "0x%x".formatted(run.offset()),
-          Sizes.bytes(run.length()),
-          run.secinfo().type(),
-          run.secinfo().permissions(),
-          run.measured() ? "yes" : "no",
-          run.part());
+      String type = run.secinfo().type().name();
+      String measured = run.measured() ? "yes" : "no";
+      lines.put(run.offset(), row(run.offset(), run.length(), type, run.secinfo().permissions(), measured, run.part()));
     }
     for (Region region : image.reserved()) {
-      output.line(
-          "  %20s  %10s        %-4s %s   %-8s  %s",
-          "0x%x".formatted(region.offset()),
-          Sizes.bytes(region.length()),
-          "-",
-          region.permissions(),
-          "-",
-          region.part());
+      lines.put(
+          region.offset(), row(region.offset(), region.length(), "-", region.permissions(), "-", region.part()));
     }
+    lines.values().forEach(line -> output.line(line));
+  }
+
+  private static String row(
+      long offset, long length, String type, Permissions permissions, String measured, String part) {
+    return "  %18s  %10s  %-4s  %s   %-8s  %s"
+        .formatted("0x" + Long.toHexString(offset), Sizes.bytes(length), type, permissions, measured, part);
   }
 
   private void printThreads(List<ThreadSlot> threads) {
