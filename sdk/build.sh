@@ -54,3 +54,11 @@ for sample in "${samples[@]}"; do
     exit 1
   fi
 done
+
+# The kernels once more as a program of the machine, from the same objects.
+if [[ " ${samples[*]} " == *" kernels "* ]]; then
+  "$cc" "${enclave[@]}" -fno-stack-protector "-I$root/examples/kernels" -c "$root/examples/kernels/native/main.c" \
+    -o "$out/objects/native-main.c.o"
+  (cd "$out/objects" && "$cc" -nostdlib -static -no-pie -Wl,--build-id=none -Wl,--gc-sections -Wl,-z,noexecstack \
+    native-main.c.o kernels-kernels.c.o string.c.o format.c.o -o "$out/kernels.native")
+fi

@@ -20,12 +20,6 @@ static enum sgx_status hello_bridge(void *outside) {
 
 ECALL_TABLE({hello_bridge, 0, 0});
 
-enum sgx_status ocall_print_string(const char *text) {
-  struct ocall call = {0};
-  struct {
-    const char *text;
-  } ms = {ocall_in_string(&call, text)};
-  return ocall_make(&call, 0, &ms, sizeof ms);
-}
+OCALL_PRINT_STRING(0)
 
 ENTRY_TABLE(1, 1, {0});

@@ -47,7 +47,7 @@ struct ecall {
 #define ENTRY_TABLE(ocalls, ecalls_, ...) \
   const struct { size_t count; uint8_t allowed[ocalls][ecalls_]; } g_dyn_entry_table = {ocalls, {__VA_ARGS__}}
 
-/* ---- Serving an ECALL ---- */
+/* ---- Serving an ECALL. One without parameters and result has no structure: its bridge gets NULL. ---- */
 
 enum { EDGE_BUFFERS = 8 };
 
@@ -88,6 +88,22 @@ void edge_result(struct edge *edge, const void *result, size_t size);
 /* Copies back, gives the copies up, and says what the host is to be told. */
 enum sgx_status edge_end(struct edge *edge);
 
+/* Defines name_bridge for an ECALL with a result whose parameters are all values (or user_check pointers):
+ * EDGE_VALUES(add, int, int a; int b;, add(ms.a, ms.b)). */
+#define EDGE_VALUES(name, type, members, call)                \
+  static enum sgx_status name##_bridge(void *outside) {       \
+    struct {                                                  \
+      type result;                                            \
+      members                                                 \
+    } ms;                                                     \
+    struct edge edge = edge_begin(outside, &ms, sizeof ms);   \
+    if (edge_ready(&edge)) {                                  \
+      type result = call;                                     \
+      edge_result(&edge, &result, sizeof result);             \
+    }                                                         \
+    return edge_end(&edge);                                   \
+  }
+
 /* ---- Making an OCALL ---- */
 
 struct ocall {
@@ -104,5 +120,15 @@ char *ocall_in_string(struct ocall *call, const char *inside);
 char *ocall_inout_string(struct ocall *call, char *inside);
 /* Makes the call with a copy of `ms` outside, then copies results into `ms` and the buffers. Frees the host's stack. */
 enum sgx_status ocall_make(struct ocall *call, unsigned index, void *ms, size_t size);
+
+/* Defines the proxy of `void ocall_print_string([in, string] const char* text)`, which encl_printf needs. */
+#define OCALL_PRINT_STRING(index)                              \
+  enum sgx_status ocall_print_string(const char *text) {       \
+    struct ocall call = {0};                                   \
+    struct {                                                   \
+      const char *text;                                        \
+    } ms = {ocall_in_string(&call, text)};                     \
+    return ocall_make(&call, index, &ms, sizeof ms);           \
+  }
 
 #endif
