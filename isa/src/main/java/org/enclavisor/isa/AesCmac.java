@@ -5,7 +5,7 @@ import java.security.MessageDigest;
 import javax.crypto.Cipher;
 import javax.crypto.spec.IvParameterSpec;
 
-/** AES-CMAC with a key of 128 bits (RFC 4493): the MAC of reports and launch tokens, and the heart of key derivation. */
+/** AES-CMAC with a key of 128 bits (RFC 4493): the MAC of reports and launch tokens. No state. */
 public final class AesCmac {
   private static final int BLOCK = 16;
 

@@ -125,6 +125,12 @@ final class Codec {
     return new MalformedStructureException(structure, field, member(field).offset, expected, found);
   }
 
+  /** What is wrong with a structure inside this one, told from this one's start. */
+  MalformedStructureException within(String field, MalformedStructureException inner) {
+    return new MalformedStructureException(
+        structure, field + "." + inner.field(), member(field).offset + inner.offset(), inner.expected(), inner.found());
+  }
+
   private Range member(String name) {
     Range range = members.get(name);
     if (range == null) {

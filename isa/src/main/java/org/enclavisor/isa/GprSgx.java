@@ -142,7 +142,12 @@ public record GprSgx(
    * @throws MalformedStructureException if the size is wrong or a reserved bit is set
    */
   public static GprSgx read(MemorySegment segment) {
-    ExitInfo.read(CODEC.read(segment).slice("exitInfo"));
+    MemorySegment exitInfo = CODEC.read(segment).slice("exitInfo");
+    try {
+      ExitInfo.read(exitInfo);
+    } catch (MalformedStructureException e) {
+      throw CODEC.within("exitInfo", e);
+    }
     return readLenient(segment);
   }
 

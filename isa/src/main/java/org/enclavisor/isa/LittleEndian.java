@@ -13,7 +13,7 @@ final class LittleEndian {
   /** Of exactly so many bytes. */
   static byte[] ofInteger(BigInteger value, int size) {
     if (value.signum() < 0 || value.bitLength() > 8 * size) {
-      throw new IllegalArgumentException("an integer of " + value.bitLength() + " bits does not fit " + size + " bytes");
+      throw new IllegalArgumentException("a number of " + value.bitLength() + " bits does not fit " + size + " bytes");
     }
     byte[] bigEndian = value.toByteArray();
     byte[] result = new byte[size];

@@ -8,9 +8,9 @@ import java.lang.foreign.MemorySegment;
 import java.security.MessageDigest;
 
 /**
- * MRENCLAVE as it comes to be: SHA-256 over one record of 64 bytes for each ECREATE, EADD and EEXTEND, the last followed
- * by the 256 bytes that it measures (SDM 3D, “Measurement of Initial Enclave Contents”, and the three leaves). Mutable,
- * confined to one thread.
+ * MRENCLAVE as it comes to be: SHA-256 over one record of 64 bytes for each ECREATE, EADD and EEXTEND, the last
+ * followed by the 256 bytes that it measures (SDM 3D, “Measurement of Initial Enclave Contents”, and the three leaves).
+ * Mutable, confined to one thread.
  *
  * <p>Every record begins with the leaf's name in ASCII, padded with zero:
  *
@@ -39,10 +39,15 @@ public final class Measurement {
   private final byte[] block = new byte[PAGE_RECORDS];
   private final MemorySegment segment = MemorySegment.ofArray(block);
 
+  // The same for pages of zeroes, whose data bytes are never written.
+  private final byte[] zeroBlock = new byte[PAGE_RECORDS];
+  private final MemorySegment zeroSegment = MemorySegment.ofArray(zeroBlock);
+
   private Measurement(MessageDigest digest) {
     this.digest = digest;
     for (int at = RECORD; at < PAGE_RECORDS; at += STRIDE) {
       segment.set(U64, at, EEXTEND);
+      zeroSegment.set(U64, at, EEXTEND);
     }
   }
 
@@ -69,7 +74,7 @@ public final class Measurement {
    * @param offset of the page from the base, in bytes
    */
   public void eadd(long offset, Secinfo secinfo) {
-    writeEadd(offset, secinfo);
+    writeEadd(segment, offset, secinfo);
     digest.update(block, 0, RECORD);
   }
 
@@ -99,17 +104,32 @@ public final class Measurement {
     if (page.byteSize() != PAGE) {
       throw new IllegalArgumentException("a page has 4096 bytes, not " + page.byteSize());
     }
-    writeEadd(offset, secinfo);
+    writeEadd(segment, offset, secinfo);
     int at = RECORD;
     for (int chunk = 0; chunk < PAGE; chunk += CHUNK_BYTES) {
       segment.set(U64, at + 8, offset + chunk);
-      MemorySegment.copy(page, JAVA_BYTE, chunk, block, at + RECORD, CHUNK_BYTES);
+      MemorySegment.copy(page, chunk, segment, at + RECORD, CHUNK_BYTES);
       at += STRIDE;
     }
     digest.update(block);
   }
 
-  private void writeEadd(long offset, Secinfo secinfo) {
+  /**
+   * Adds a page of zeroes and measures all of it, without any bytes.
+   *
+   * @param offset of the page from the base, in bytes
+   */
+  public void zeroPage(long offset, Secinfo secinfo) {
+    writeEadd(zeroSegment, offset, secinfo);
+    int at = RECORD;
+    for (int chunk = 0; chunk < PAGE; chunk += CHUNK_BYTES) {
+      zeroSegment.set(U64, at + 8, offset + chunk);
+      at += STRIDE;
+    }
+    digest.update(zeroBlock);
+  }
+
+  private static void writeEadd(MemorySegment segment, long offset, Secinfo secinfo) {
     long flags = secinfo.flags();
     if (secinfo.type() == PageType.TCS) {
       flags &= ~Permissions.RWX.bits();

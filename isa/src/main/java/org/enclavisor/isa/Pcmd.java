@@ -40,7 +40,15 @@ public record Pcmd(Secinfo secinfo, long enclaveId, Mac16 mac) {
    */
   public static Pcmd read(MemorySegment segment) {
     Codec.Reader in = CODEC.read(segment);
-    return new Pcmd(Secinfo.read(in.slice("secinfo")), in.u64("enclaveId"), Mac16.of(in.bytes("mac")));
+    return new Pcmd(readSecinfo(in), in.u64("enclaveId"), Mac16.of(in.bytes("mac")));
+  }
+
+  private static Secinfo readSecinfo(Codec.Reader in) {
+    try {
+      return Secinfo.read(in.slice("secinfo"));
+    } catch (MalformedStructureException e) {
+      throw CODEC.within("secinfo", e);
+    }
   }
 
   /** Writes {@link #BYTES} bytes at the segment's start. */

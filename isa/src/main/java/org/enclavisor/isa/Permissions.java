@@ -1,6 +1,6 @@
 package org.enclavisor.isa;
 
-/** What may be done with an enclave page: the R, W and X bits of SECINFO.FLAGS (SDM 3D, 35.12.1). */
+/** What may be done with an enclave page: the R, W and X bits of SECINFO.FLAGS (SDM 3D, “SECINFO.FLAGS”). */
 public record Permissions(boolean read, boolean write, boolean execute) {
   public static final Permissions NONE = new Permissions(false, false, false);
   public static final Permissions R = new Permissions(true, false, false);

@@ -137,7 +137,7 @@ public record Sigstruct(
     return body.signedBytes();
   }
 
-  /** Whether the signature is one over this body by this key, and q1 and q2 are right. Whose key it is, is not asked. */
+  /** Whether the signature is one over this body by this key, and Q1 and Q2 are right. Whose key it is, is no matter. */
   public SignatureCheck verify() {
     return SignatureCheck.of(this);
   }
@@ -153,8 +153,8 @@ public record Sigstruct(
   }
 
   /**
-   * Whether {@link #read} would refuse these {@link #BYTES} bytes, by reserved bytes or a wrong constant: to EINIT, which
-   * has to answer itself, SGX_INVALID_SIG_STRUCT.
+   * Whether {@link #read} would refuse these {@link #BYTES} bytes for a reserved byte or a wrong constant. For EINIT,
+   * which has to answer itself: SGX_INVALID_SIG_STRUCT.
    */
   public static boolean hasReservedBits(MemorySegment segment) {
     return CODEC.hasReservedBits(segment)
@@ -163,8 +163,8 @@ public record Sigstruct(
   }
 
   /**
-   * @throws MalformedStructureException if the size is wrong, HEADER or HEADER2 differs from the manual's constant, or a
-   *     reserved byte is not zero
+   * @throws MalformedStructureException if the size is wrong, HEADER or HEADER2 differs from the manual's constant, or
+   *     a reserved byte is not zero
    */
   public static Sigstruct read(MemorySegment segment) {
     CODEC.requireSize(segment);

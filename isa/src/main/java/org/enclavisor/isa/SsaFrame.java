@@ -5,7 +5,7 @@ package org.enclavisor.isa;
  * MISC just below GPRSGX. All in bytes from the frame's start.
  *
  * @param pages SECS.SSAFRAMESIZE, 1 to {@link #MAX_PAGES}
- * @param miscSelect SECS.MISCSELECT
+ * @param miscSelect SECS.MISCSELECT: {@link MiscSelect#EXINFO} or nothing, since no other component is laid out here
  */
 public record SsaFrame(int pages, MiscSelect miscSelect) {
   /** A bound of ours, 64 MiB, far above any XSAVE area, that keeps every sum inside an int. */
@@ -16,6 +16,9 @@ public record SsaFrame(int pages, MiscSelect miscSelect) {
   public SsaFrame {
     if (pages < 1 || pages > MAX_PAGES) {
       throw new IllegalArgumentException("pages=" + Integer.toUnsignedString(pages));
+    }
+    if ((miscSelect.bits() & ~MiscSelect.EXINFO) != 0) {
+      throw new IllegalArgumentException("miscSelect=" + miscSelect);
     }
   }
 
@@ -49,13 +52,8 @@ public record SsaFrame(int pages, MiscSelect miscSelect) {
     return gprOffset() - miscBytes();
   }
 
-  /** Size of the MISC region: that of the components up to the highest one selected. */
+  /** Size of the MISC region. */
   public int miscBytes() {
-    return miscBytes(miscSelect);
-  }
-
-  /** Size of the MISC region that this selection needs. */
-  public static int miscBytes(MiscSelect miscSelect) {
     return miscSelect.has(MiscSelect.EXINFO) ? ExInfo.BYTES : 0;
   }
 
