@@ -137,7 +137,7 @@ public record Sigstruct(
     return body.signedBytes();
   }
 
-  /** Whether the signature is one over this body by this key, and Q1 and Q2 are right. Whose key it is, is no matter. */
+  /** Whether the signature is one over this body by this key, with the right Q1 and Q2. Whose key is not asked. */
   public SignatureCheck verify() {
     return SignatureCheck.of(this);
   }

@@ -86,7 +86,7 @@ public record Tcs(
 
   public Tcs {
     if ((flags & ~KNOWN_FLAGS) != 0) {
-      throw CODEC.malformed("flags", "reserved bits clear", Codec.hex(flags));
+      throw new IllegalArgumentException("flags=" + Codec.hex(flags));
     }
   }
 
@@ -105,6 +105,9 @@ public record Tcs(
    */
   public static Tcs read(MemorySegment segment) {
     Codec.Reader in = CODEC.read(segment);
+    if ((in.u64("flags") & ~KNOWN_FLAGS) != 0) {
+      throw CODEC.malformed("flags", "bits 63:2 clear", Codec.hex(in.u64("flags")));
+    }
     return new Tcs(
         in.u64("state"),
         in.u64("flags"),

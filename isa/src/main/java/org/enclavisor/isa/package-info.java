@@ -14,8 +14,9 @@
  *       {@link org.enclavisor.isa.MiscSelect}
  *   <li>its pages: {@link org.enclavisor.isa.Secinfo} with {@link org.enclavisor.isa.PageType} and
  *       {@link org.enclavisor.isa.Permissions}, {@link org.enclavisor.isa.Pageinfo}, {@link org.enclavisor.isa.Pcmd}
- *   <li>its threads: {@link org.enclavisor.isa.Tcs}; {@link org.enclavisor.isa.SsaFrame} says where in a frame
- *       {@link org.enclavisor.isa.GprSgx}, {@link org.enclavisor.isa.ExitInfo} and {@link org.enclavisor.isa.ExInfo} are
+ *   <li>its threads: {@link org.enclavisor.isa.Tcs}; {@link org.enclavisor.isa.SsaFrame} says where in a
+ *       frame {@link org.enclavisor.isa.GprSgx} and {@link org.enclavisor.isa.ExInfo} are; an
+ *       {@link org.enclavisor.isa.ExitInfo} tells of the exception
  *   <li>who made it: {@link org.enclavisor.isa.Sigstruct}, {@link org.enclavisor.isa.SigstructBody},
  *       {@link org.enclavisor.isa.Einittoken}
  *   <li>what it says and asks: {@link org.enclavisor.isa.Report}, {@link org.enclavisor.isa.Reportdata},
@@ -23,8 +24,8 @@
  * </ul>
  *
  * <p><b>Reading and writing.</b> {@code read} takes exactly {@code BYTES} bytes and refuses reserved bits with a
- * {@link org.enclavisor.isa.MalformedStructureException} that names the field, its offset, what was expected and what was
- * found. {@code write} and {@code toBytes} give every reserved byte as zero. A leaf has to fault by itself instead: it
+ * {@link org.enclavisor.isa.MalformedStructureException} that names the field, its offset, what was expected and what
+ * was found. {@code write} and {@code toBytes} give every reserved byte as zero. A leaf has to fault by itself instead: it
  * copies the bytes out of hostile memory, asks {@code hasReservedBits}, and after a no {@code read} does not throw.
  * Reserved bits of ATTRIBUTES, MISCSELECT and KEYNAME depend on the processor, so they are kept as they are.
  *

@@ -59,7 +59,7 @@ class StructureTest<T> {
     assertThat(Arrays.copyOfRange(bytes, structure.size(), bytes.length)).containsOnly(0xa5);
   }
 
-  /** The corrupted twins: no bit is overlooked, it is either a part of the value or refused by the name of its place. */
+  /** The corrupted twins: no bit is overlooked, it is either part of the value or refused by the name of its place. */
   @Test
   void everyBitCounts() {
     for (int bit = 0; bit < 8 * structure.size(); bit++) {

@@ -162,8 +162,8 @@ final class Structures {
     return StructureCase.of(
             Einittoken.LAYOUT, Einittoken.BYTES, Einittoken::read, Einittoken::write,
             new Einittoken(
-                true, new Attributes(0x24, 3), Digest32.of(run(1, 32)), Digest32.of(run(40, 32)), CpuSvn.of(run(80, 16)),
-                0x0020, 0x0007, 0x12, new MiscSelect(0x10), new Attributes(0x21, 0x22), KeyId.of(run(100, 32)),
+                true, new Attributes(0x24, 3), Digest32.of(run(1, 32)), Digest32.of(run(40, 32)),
+                CpuSvn.of(run(80, 16)), 0x0020, 0x0007, 0x12, new MiscSelect(0x10), new Attributes(0x21, 0x22), KeyId.of(run(100, 32)),
                 Mac16.of(run(140, 16))),
             Golden.of(304)
                 .u32(0, 1)
@@ -219,7 +219,8 @@ final class Structures {
     return StructureCase.of(
             Targetinfo.LAYOUT, Targetinfo.BYTES, Targetinfo::read, Targetinfo::write,
             new Targetinfo(
-                Digest32.of(run(1, 32)), new Attributes(5, 7), 0x15, 0x4321, new MiscSelect(1), ConfigId.of(run(50, 64))),
+                Digest32.of(run(1, 32)), new Attributes(5, 7), 0x15, 0x4321, new MiscSelect(1),
+                ConfigId.of(run(50, 64))),
             Golden.of(512)
                 .bytes(0, run(1, 32))
                 .u64(32, 5)

@@ -112,6 +112,8 @@ class ValuesTest {
         .isInstanceOf(IllegalArgumentException.class);
     assertThatThrownBy(() -> secs.withConfig(ConfigId.ZERO, -1)).isInstanceOf(IllegalArgumentException.class);
     assertThatThrownBy(() -> new KeyPolicy(0x10000)).isInstanceOf(IllegalArgumentException.class);
+    assertThatThrownBy(() -> new Tcs(0, 4, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0))
+        .isInstanceOf(IllegalArgumentException.class);
     assertThatThrownBy(() -> new ExitInfo(256, 0, true)).isInstanceOf(IllegalArgumentException.class);
     assertThatThrownBy(() -> new ExitInfo(0, 8, true)).isInstanceOf(IllegalArgumentException.class);
     assertThatThrownBy(
