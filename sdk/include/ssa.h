@@ -27,10 +27,10 @@ struct ssa_exinfo {
 };
 
 /*
- * Called first on every entry for an exception, with the frame that ERESUME will load. The runtime's own is empty; an
- * enclave that wants to look at its frames, or to damage them, defines its own. It runs on a stack of 2 KiB, may
- * make no OCALL, and must return.
+ * Called at the end of the first phase of an exception, with the frame that ERESUME will load: its RIP, RSP and RDI
+ * lead to the handlers already. The runtime's own does nothing; an enclave that wants to see its frames, or to damage
+ * them, defines its own. It runs on a stack of 2 KiB, may make no OCALL, and must return.
  */
-void encl_before_exception(struct ssa_gpr *frame, void *xsave);
+void encl_before_resume(struct ssa_gpr *frame, void *xsave);
 
 #endif

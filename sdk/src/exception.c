@@ -10,7 +10,7 @@ enum { HANDLERS = 8, FLAG_TF = 1 << 8, FLAG_DF = 1 << 10, FLAG_AC = 1 << 18, VAL
 static struct encl_lock lock;
 static encl_exception_handler *handlers[HANDLERS];
 
-__attribute__((weak)) void encl_before_exception(struct ssa_gpr *frame, void *xsave) {
+__attribute__((weak)) void encl_before_resume(struct ssa_gpr *frame, void *xsave) {
   (void)frame;
   (void)xsave;
 }
@@ -21,7 +21,6 @@ enum sgx_status encl_first_phase(void *tcs) {
     return SGX_ERROR_ENCLAVE_CRASHED;
   }
   struct ssa_gpr *frame = (struct ssa_gpr *)td->first_ssa_gpr;
-  encl_before_exception(frame, (void *)td->first_ssa_xsave);
   if (td->exception_flag < 0 || !(frame->valid & VALID)) {
     return SGX_ERROR_ENCLAVE_CRASHED;
   }
@@ -50,6 +49,7 @@ enum sgx_status encl_first_phase(void *tcs) {
   frame->registers.rsp = sp;
   frame->registers.rdi = sp;
   frame->registers.rflags &= ~(uint64_t)(FLAG_TF | FLAG_DF | FLAG_AC);
+  encl_before_resume(frame, (void *)td->first_ssa_xsave);
   return SGX_SUCCESS;
 }
 
