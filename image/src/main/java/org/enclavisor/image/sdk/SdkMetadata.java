@@ -60,6 +60,19 @@ public record SdkMetadata(SdkVersion version, long fileOffset, long size, int tc
   }
 
   /**
+   * Reads one block, whatever its version.
+   *
+   * @param block the block, and nothing else
+   * @param name of the file, for error messages
+   * @param fileSize the length of the whole file that it belongs to
+   * @throws org.enclavisor.image.MalformedImageException naming the field that is wrong
+   */
+  public static SdkMetadata parse(MemorySegment block, String name, long fileSize) {
+    var bytes = new HostileBytes(block, name);
+    return read(bytes, SdkVersion.of(bytes.u64(8, "metadata version")), fileSize);
+  }
+
+  /**
    * Reads all blocks of a known version, in their order.
    *
    * @param blocks the content of the note
