@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
 # Builds the runtime and the sample enclaves with gcc alone, the same bytes for the same gcc and binutils everywhere.
 #
-#   sdk/build.sh OUT [SAMPLE...]     unsigned enclaves OUT/<sample>.so (and the native kernels OUT/kernels)
+#   sdk/build.sh OUT [SAMPLE...]     writes unsigned enclaves OUT/<sample>.so (and the program OUT/kernels.native)
 #
-# examples/<sample>/*.c become one enclave; a sample is a folder with an enclave.xml. Signing is the next step:
-# see sdk/README.md.
+# examples/<sample>/*.c become one enclave; a sample is a folder with an enclave.toml. Signing is the next step: see
+# sdk/README.md.
 set -euo pipefail
 
 root=$(cd "$(dirname "$0")/.." && pwd)
@@ -36,12 +36,17 @@ done
 
 samples=("$@")
 if [ ${#samples[@]} -eq 0 ]; then
-  for config in "$root"/examples/*/enclave.xml; do
-    samples+=("$(basename "$(dirname "$config")")")
+  for description in "$root"/examples/*/enclave.toml; do
+    samples+=("$(basename "$(dirname "$description")")")
   done
 fi
 
 for sample in "${samples[@]}"; do
+  if [ "$sample" = bare ]; then # has no runtime, and a layout of its own
+    "$cc" -nostdlib -static -no-pie -Wl,--build-id=none -Wl,-z,max-page-size=4096 -Wl,-z,noexecstack -Wl,--strip-debug \
+      "-Wl,-T,$root/examples/bare/bare.lds" "$root/examples/bare/bare.S" -o "$out/bare.so"
+    continue
+  fi
   objects=()
   for source in "$root/examples/$sample"/*.c; do
     object="$out/objects/$sample-$(basename "$source").o"
