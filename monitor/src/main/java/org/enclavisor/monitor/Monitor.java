@@ -2,74 +2,378 @@ package org.enclavisor.monitor;
 
 import java.lang.foreign.MemorySegment;
 import java.util.Optional;
+import java.util.concurrent.atomic.AtomicLong;
+import org.enclavisor.isa.Attributes;
+import org.enclavisor.isa.Digest32;
 import org.enclavisor.isa.Einittoken;
+import org.enclavisor.isa.EnclsLeaf;
+import org.enclavisor.isa.KeyId;
+import org.enclavisor.isa.PageType;
+import org.enclavisor.isa.Pageinfo;
 import org.enclavisor.isa.Permissions;
 import org.enclavisor.isa.Secinfo;
 import org.enclavisor.isa.Secs;
+import org.enclavisor.isa.SgxError;
 import org.enclavisor.isa.Sigstruct;
+import org.enclavisor.monitor.epc.EnclaveMemory;
+import org.enclavisor.monitor.epc.Epc;
+import org.enclavisor.monitor.epc.SecsPage;
+import org.enclavisor.monitor.epc.TcsPage;
+import org.enclavisor.monitor.epc.XsaveLayout;
+import org.enclavisor.monitor.leaf.Cpu;
+import org.enclavisor.monitor.leaf.Ecreate;
+import org.enclavisor.monitor.leaf.Einit;
+import org.enclavisor.monitor.leaf.Eremove;
+import org.enclavisor.monitor.leaf.Operands;
+import org.enclavisor.monitor.spi.AddressSpace;
+import org.enclavisor.monitor.spi.AddressSpaceLayout;
 import org.enclavisor.monitor.spi.Platform;
 import org.enclavisor.monitor.spi.Registers;
+import org.jspecify.annotations.Nullable;
 
-/** Enclavisor on one platform. */
+/**
+ * Enclavisor on one platform: the EPC, the enclaves in it, and the leaves. Thread-safe; has no threads of its own but
+ * those that measure enclaves under construction.
+ */
 public final class Monitor implements SgxDevice {
+  private static final int PAGE = 4096;
+
+  // Where the monitor puts the operands of the leaves that it executes for a host: linear addresses of its own choice.
+  private static final long PAGEINFO_AT = 0x1000;
+  private static final long SECINFO_AT = 0x2000;
+  private static final long SOURCE_AT = 0x3000;
+  private static final long TOKEN_AT = 0x5000;
+
   private final Platform platform;
   private final MonitorConfig config;
+  private final RootKeys keys;
+  private final Cpu cpu;
+  private final Epc epc = new Epc();
+  private final EnclaveTable enclaves = new EnclaveTable();
+  private final AtomicLong nextInstance = new AtomicLong(1);
+  private final AtomicLong deaths = new AtomicLong();
+  private final EntryPath entryPath;
 
-  /** Does not own the platform. */
+  /** With the local gate. Does not own the platform. */
   public Monitor(Platform platform, MonitorConfig config) {
+    this(platform, config, EntryGate.LOCAL);
+  }
+
+  /**
+   * Does not own the platform.
+   *
+   * @param gate decides on every entry; {@link EntryGate#LOCAL} or something after it
+   */
+  public Monitor(Platform platform, MonitorConfig config, EntryGate gate) {
     this.platform = platform;
     this.config = config;
+    this.keys = new RootKeys(config.random());
+    byte[] keyId = new byte[KeyId.BYTES];
+    config.random().nextBytes(keyId);
+    this.cpu =
+        new Cpu(
+            config.attributes(),
+            config.miscselect(),
+            config.maxEnclaveBits(),
+            XsaveLayout.of(platform.machine()),
+            config.cpuSvn(),
+            KeyId.of(keyId),
+            keys);
+    this.entryPath = new EntryPath(cpu, gate, config.events(), this::died);
   }
 
   @Override
   public CreateOutcome create(Secs secs, long untrustedSize, int maxThreads) {
-    throw unfinished();
+    if (maxThreads < 1) {
+      throw new IllegalArgumentException("maxThreads=" + maxThreads + ": expected at least 1");
+    }
+    if (untrustedSize < 0 || untrustedSize > Long.MAX_VALUE - PAGE) {
+      throw new IllegalArgumentException("untrustedSize=" + untrustedSize + ": expected at least 0");
+    }
+    long start = System.nanoTime();
+    EnclaveId id = new EnclaveId(nextInstance.getAndIncrement(), 1);
+    Outcome checked = Ecreate.check(cpu, MemorySegment.ofArray(secs.toBytes()));
+    if (checked.ok() && secs.baseAddr() < 0) {
+      checked = Outcome.gp("SECS.BASEADDR=0x%x: not an address of user code".formatted(secs.baseAddr()));
+    }
+    if (!checked.ok()) {
+      leafDone(id, EnclsLeaf.ECREATE, 1, start, checked);
+      return new CreateOutcome.Refused(checked);
+    }
+    long untrusted = (untrustedSize + PAGE - 1) & -PAGE;
+    AddressSpace space =
+        platform.create(new AddressSpaceLayout(secs.baseAddr(), secs.size(), untrusted, maxThreads));
+    Epc.SecsExtent extent = epc.reserveSecs();
+    Outcome outcome = ecreate(secs.withBaseAddr(space.enclaveBase()), extent, id);
+    leafDone(id, EnclsLeaf.ECREATE, 1, start, outcome);
+    SecsPage page = extent.secs();
+    if (!outcome.ok() || page == null) {
+      epc.release(extent);
+      space.close();
+      return new CreateOutcome.Refused(outcome);
+    }
+    page.attach(epc.reserveElrange(page), new EnclaveMemory(space.enclaveBase(), space.enclave()));
+    enclaves.add(new Enclave(id, page, space, maxThreads));
+    return new CreateOutcome.Created(id, page.base());
+  }
+
+  private Outcome ecreate(Secs secs, Epc.SecsExtent extent, EnclaveId id) {
+    Operands operands =
+        new Operands()
+            .map(PAGEINFO_AT, MemorySegment.ofArray(new Pageinfo(0, SOURCE_AT, SECINFO_AT, 0).toBytes()))
+            .map(SECINFO_AT, MemorySegment.ofArray(new Secinfo(PageType.SECS, Permissions.NONE).toBytes()))
+            .map(SOURCE_AT, MemorySegment.ofArray(secs.toBytes()));
+    return Ecreate.execute(cpu, epc, operands, PAGEINFO_AT, Epc.address(extent.firstFrame()), id.instance());
   }
 
   @Override
   public Outcome add(EnclaveId id, long offset, Secinfo secinfo, MemorySegment pages, boolean measured) {
-    throw unfinished();
+    return load(id, offset, secinfo, pages, pages.byteSize(), measured);
   }
 
   @Override
   public Outcome addZero(EnclaveId id, long offset, long length, Secinfo secinfo, boolean measured) {
-    throw unfinished();
+    return load(id, offset, secinfo, null, length, measured);
+  }
+
+  private Outcome load(
+      EnclaveId id, long offset, Secinfo secinfo, @Nullable MemorySegment pages, long bytes, boolean measured) {
+    long start = System.nanoTime();
+    return locked(
+        id,
+        EnclsLeaf.EADD,
+        start,
+        enclave -> {
+          Loader.Progress progress = Loader.add(enclave.secs(), offset, secinfo, pages, bytes, measured);
+          leafDone(id, EnclsLeaf.EADD, progress.pages(), start, progress.outcome());
+          return progress.outcome();
+        });
   }
 
   @Override
   public Outcome protect(EnclaveId id, long offset, long length, Permissions host) {
-    throw unfinished();
+    return locked(
+        id,
+        null,
+        0,
+        enclave -> {
+          long size = enclave.secs().size();
+          if ((offset & (PAGE - 1)) != 0 || (length & (PAGE - 1)) != 0 || offset < 0 || length <= 0
+              || offset > size - length) {
+            return Outcome.gp(
+                "offset=0x%x length=0x%x: expected whole pages in the ELRANGE".formatted(offset, length));
+          }
+          enclave.host.set(offset / PAGE, length / PAGE, host);
+          if (enclave.life.state() == EnclaveState.INITIALISED) {
+            follow(enclave, offset / PAGE, length / PAGE, false);
+          }
+          return Outcome.success();
+        });
   }
 
   @Override
   public Outcome init(EnclaveId id, Sigstruct sigstruct, Optional<Einittoken> token) {
-    throw unfinished();
+    long start = System.nanoTime();
+    return locked(
+        id,
+        EnclsLeaf.EINIT,
+        start,
+        enclave -> {
+          Outcome outcome = einit(enclave.secs(), sigstruct, token.orElse(Einittoken.ABSENT));
+          leafDone(id, EnclsLeaf.EINIT, 1, start, outcome);
+          if (outcome.ok()) {
+            follow(enclave, 0, enclave.secs().pages().pages(), true);
+            enclave.secs().measurement().close();
+            advance(enclave, EnclaveState.INITIALISED, "EINIT");
+          }
+          return outcome;
+        });
+  }
+
+  private Outcome einit(SecsPage secs, Sigstruct sigstruct, Einittoken token) {
+    if (secs.attributes().has(Attributes.PROVISIONKEY) && !config.provisioning()) {
+      // Not the architecture's rule but the operating system's, which keeps this attribute for hosts it trusts with it.
+      return new Outcome.Error(
+          SgxError.SGX_INVALID_ATTRIBUTE, "SECS.ATTRIBUTES.PROVISIONKEY was not granted to this host");
+    }
+    Operands operands =
+        new Operands()
+            .map(SOURCE_AT, MemorySegment.ofArray(sigstruct.toBytes()))
+            .map(TOKEN_AT, MemorySegment.ofArray(token.toBytes()));
+    Digest32 launchKeyHash = config.launchKeyHash().orElseGet(sigstruct::mrSigner);
+    return Einit.execute(cpu, epc, operands, SOURCE_AT, secs.address(), TOKEN_AT, launchKeyHash);
+  }
+
+  /** Page tables after EPCM and host mappings. If the machine cannot, the enclave is not one to be entered. */
+  private void follow(Enclave enclave, long page, long count, boolean fresh) {
+    boolean done = false;
+    try {
+      enclave.applyPermissions(page, count, fresh);
+      done = true;
+    } finally {
+      if (!done) {
+        died(enclave, "the machine refused the permissions of its pages");
+      }
+    }
   }
 
   @Override
   public EnterOutcome enter(EnclaveId id, EnterCall call, Registers registers) {
-    throw unfinished();
+    Enclave enclave = enclaves.get(id.instance());
+    if (enclave == null) {
+      return new EnterOutcome.Refused(unknown(id));
+    }
+    return entryPath.enter(enclave, id, call, registers);
   }
 
   @Override
   public void interrupt(EnclaveId id, long tcs) {
-    throw unfinished();
+    Enclave enclave = enclaves.get(id.instance());
+    if (enclave != null && enclave.id().equals(id)) {
+      TcsPage page = enclave.secs().thread(tcs);
+      if (page != null) {
+        enclave.interrupt(page);
+      }
+    }
   }
 
   @Override
   public UntrustedMemory untrusted(EnclaveId id) {
-    throw unfinished();
+    AddressSpace space = require(id).space();
+    return new UntrustedMemory(space.untrustedBase(), space.untrusted());
   }
 
   @Override
   public Outcome remove(EnclaveId id) {
-    throw unfinished();
+    Enclave enclave = enclaves.get(id.instance());
+    if (enclave == null || !enclave.id().equals(id)) {
+      return unknown(id);
+    }
+    long start = System.nanoTime();
+    advance(enclave, EnclaveState.DESTROYED, "removed by the host");
+    enclave.evacuate();
+    enclave.lock.lock();
+    try {
+      if (!enclaves.remove(enclave)) {
+        return unknown(id);
+      }
+      SecsPage secs = enclave.secs();
+      long pages = secs.pages().validCount() + 1;
+      enclave.release();
+      Outcome outcome = Eremove.all(secs);
+      if (outcome.ok()) {
+        outcome = Eremove.execute(epc, secs.address());
+      }
+      epc.release(secs.elrange());
+      epc.release(secs.extent());
+      leafDone(id, EnclsLeaf.EREMOVE, pages, start, outcome);
+      return outcome;
+    } finally {
+      enclave.lock.unlock();
+    }
   }
 
-  private UnsupportedOperationException unfinished() {
-    return new UnsupportedOperationException("not yet: " + platform.name() + " " + config.provisioning());
+  /**
+   * Where an enclave is in its life; empty if it is not known.
+   *
+   * @param id in its current generation
+   */
+  public Optional<EnclaveState> state(EnclaveId id) {
+    Enclave enclave = enclaves.get(id.instance());
+    return enclave == null || !enclave.id().equals(id) ? Optional.empty() : Optional.of(enclave.life.state());
+  }
+
+  /**
+   * The SECS of an enclave: its identity, once it is initialised.
+   *
+   * @throws IllegalArgumentException if there is no such enclave
+   */
+  public Secs secs(EnclaveId id) {
+    return require(id).secs().secs();
+  }
+
+  /**
+   * Bytes of memory that an enclave's ELRANGE costs now.
+   *
+   * @throws IllegalArgumentException if there is no such enclave
+   */
+  public long residentBytes(EnclaveId id) {
+    return require(id).space().residentBytes();
+  }
+
+  /** How many enclaves there are, in whatever state. */
+  public int enclaves() {
+    return enclaves.all().length;
+  }
+
+  /** How many enclaves have lost their process since the monitor started. */
+  public long deaths() {
+    return deaths.get();
   }
 
   @Override
-  public void close() {}
+  public void close() {
+    for (Enclave enclave : enclaves.all()) {
+      remove(enclave.id());
+    }
+    keys.close();
+  }
+
+  private void died(Enclave enclave, String reason) {
+    if (enclave.died(reason)) {
+      deaths.incrementAndGet();
+    }
+    advance(enclave, EnclaveState.DESTROYED, reason);
+  }
+
+  private void advance(Enclave enclave, EnclaveState to, String reason) {
+    EnclaveState from = enclave.life.advance(to);
+    if (config.events() != null && LifeCycle.allowed(from, to)) {
+      config.events().accept(new MonitorEvent.LifeCycle(enclave.id(), System.nanoTime(), from, to, reason));
+    }
+  }
+
+  /** What is done to an enclave under its lock. */
+  private interface Operation {
+    Outcome on(Enclave enclave);
+  }
+
+  private Outcome locked(EnclaveId id, @Nullable EnclsLeaf leaf, long start, Operation operation) {
+    Enclave enclave = enclaves.get(id.instance());
+    if (enclave == null || !enclave.id().equals(id)) {
+      return unknown(id);
+    }
+    enclave.lock.lock();
+    try {
+      if (enclave.life.state() == EnclaveState.DESTROYED) {
+        Outcome refused = Outcome.gp("the enclave is destroyed");
+        if (leaf != null) {
+          leafDone(id, leaf, 0, start, refused);
+        }
+        return refused;
+      }
+      return operation.on(enclave);
+    } finally {
+      enclave.lock.unlock();
+    }
+  }
+
+  private Enclave require(EnclaveId id) {
+    Enclave enclave = enclaves.get(id.instance());
+    if (enclave == null || !enclave.id().equals(id)) {
+      throw new IllegalArgumentException("no enclave " + id);
+    }
+    return enclave;
+  }
+
+  private static Outcome.Fault unknown(EnclaveId id) {
+    return Outcome.gp("no enclave " + id);
+  }
+
+  private void leafDone(EnclaveId id, EnclsLeaf leaf, long pages, long start, Outcome outcome) {
+    if (config.events() != null) {
+      long end = System.nanoTime();
+      config.events().accept(new MonitorEvent.Encls(id, end, leaf, pages, end - start, outcome));
+    }
+  }
 }

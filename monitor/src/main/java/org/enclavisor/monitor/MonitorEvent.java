@@ -18,7 +18,7 @@ public sealed interface MonitorEvent {
   long nanos();
 
   /**
-   * An ENCLS leaf.
+   * An ENCLS leaf. That of a measured EADD includes its EEXTENDs, as far as they did not run beside it.
    *
    * @param pages how many pages it was done for
    * @param duration in nanoseconds
@@ -26,8 +26,15 @@ public sealed interface MonitorEvent {
   record Encls(EnclaveId id, long nanos, EnclsLeaf leaf, long pages, long duration, Outcome outcome)
       implements MonitorEvent {}
 
-  /** An ENCLU leaf executed inside, other than EEXIT. */
-  record Enclu(EnclaveId id, long nanos, long tcs, EncluLeaf leaf, long duration, Outcome outcome)
+  /**
+   * An ENCLU leaf executed inside, other than EEXIT.
+   *
+   * @param number EAX
+   * @param leaf its name, or null if it has none
+   * @param duration in nanoseconds
+   */
+  record Enclu(
+      EnclaveId id, long nanos, long tcs, int number, @Nullable EncluLeaf leaf, long duration, Outcome outcome)
       implements MonitorEvent {}
 
   /** A thread went in by EENTER or ERESUME. */

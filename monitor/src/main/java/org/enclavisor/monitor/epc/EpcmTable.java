@@ -101,6 +101,10 @@ public final class EpcmTable {
     long end = page + count;
     long at = page;
     while (at < end) {
+      if (bits == 0 && directories[(int) (at / CHUNK / DIRECTORY)] == null) {
+        at = Math.min(end, (at / CHUNK / DIRECTORY + 1) * DIRECTORY * CHUNK);
+        continue;
+      }
       int from = (int) (at % CHUNK);
       int to = (int) Math.min(CHUNK, from + (end - at));
       if (bits != 0 || !absent(at)) {

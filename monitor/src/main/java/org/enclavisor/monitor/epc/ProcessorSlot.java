@@ -14,9 +14,6 @@ public final class ProcessorSlot {
    */
   public Extended extended = Extended.KEEP;
 
-  /** Whether an asynchronous exit has left saved state in the registers. */
-  public boolean stale;
-
   public ProcessorSlot(LogicalProcessor processor) {
     this.processor = processor;
   }

@@ -22,6 +22,7 @@ public final class SecsPage {
   private final long base;
   private final long size;
   private final long xfrm;
+  private final int xsaveBytes;
   private final SsaFrame frame;
   private final EpcmTable pages;
   private final TcsTable threads = new TcsTable();
@@ -39,14 +40,16 @@ public final class SecsPage {
    *
    * @param extent the frame it lies in
    * @param eid SECS.EID, the processor's number for the enclave
+   * @param xsaveBytes of an XSAVE area for its XFRM
    */
-  public SecsPage(Epc.SecsExtent extent, long eid, Secs secs) {
+  public SecsPage(Epc.SecsExtent extent, long eid, Secs secs, int xsaveBytes) {
     this.extent = extent;
     this.eid = eid;
     this.secs = secs;
     this.base = secs.baseAddr();
     this.size = secs.size();
     this.xfrm = secs.attributes().xfrm();
+    this.xsaveBytes = xsaveBytes;
     this.frame = SsaFrame.of(secs.ssaFrameSize(), secs.miscSelect());
     this.pages = new EpcmTable(size >>> PAGE_SHIFT);
     this.measurement = new MeasurementQueue("measure-" + eid, secs.ssaFrameSize(), size);
@@ -94,6 +97,11 @@ public final class SecsPage {
     return xfrm;
   }
 
+  /** Bytes of an XSAVE area for {@link #xfrm()}. */
+  public int xsaveBytes() {
+    return xsaveBytes;
+  }
+
   /** Where things are in an SSA frame. */
   public SsaFrame frame() {
     return frame;
@@ -132,6 +140,16 @@ public final class SecsPage {
   /** The TCS pages. */
   public TcsTable threads() {
     return threads;
+  }
+
+  /** The TCS at a linear address; null if there is none. */
+  public @Nullable TcsPage thread(long address) {
+    return contains(address) ? threads.get((address - base) >>> PAGE_SHIFT) : null;
+  }
+
+  /** The EPCM entry's bits of the page at a linear address; 0 outside the ELRANGE. */
+  public int bits(long address) {
+    return contains(address) ? pages.bits((address - base) >>> PAGE_SHIFT) : 0;
   }
 
   /** MRENCLAVE under construction. */

@@ -81,6 +81,15 @@ public final class TcsPage {
   /** Where the current SSA frame begins, from the base: owner only. CR_XSAVE_PAGE and CR_GPR_PA come from it. */
   public long ssa;
 
+  /** What ERESUME has read of the GPR area and checked: owner only. */
+  public long resumeRip;
+
+  /** As {@link #resumeRip}. */
+  public long resumeFsBase;
+
+  /** As {@link #resumeRip}. */
+  public long resumeGsBase;
+
   /** The logical processor that this thread runs on: owner only; whoever locks the TCS may take it away. */
   public @Nullable ProcessorSlot processor;
 

@@ -1,0 +1,202 @@
+package org.enclavisor.monitor;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.locks.LockSupport;
+import java.util.concurrent.locks.ReentrantLock;
+import org.enclavisor.isa.Permissions;
+import org.enclavisor.monitor.epc.EpcmEntry;
+import org.enclavisor.monitor.epc.ProcessorSlot;
+import org.enclavisor.monitor.epc.SecsPage;
+import org.enclavisor.monitor.epc.TcsPage;
+import org.enclavisor.monitor.spi.AddressSpace;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * An enclave with the machine under it. Thread-safe: ENCLS leaves run under {@link #lock}; entering takes no lock but the
+ * TCS's own word.
+ */
+final class Enclave {
+  private static final int PAGE = 4096;
+  private static final long PATIENCE_NANOS = 2_000_000_000L;
+  private static final long MAX_PAUSE_NANOS = 1_000_000L;
+
+  /** Held by ENCLS leaves. */
+  final ReentrantLock lock = new ReentrantLock();
+
+  final HostMappings host = new HostMappings();
+  final LifeCycle life = new LifeCycle();
+  private final EnclaveId id;
+  private final SecsPage secs;
+  private final AddressSpace space;
+  private final int maxThreads;
+  private final List<ProcessorSlot> processors = new ArrayList<>();
+  private volatile @Nullable String death;
+
+  Enclave(EnclaveId id, SecsPage secs, AddressSpace space, int maxThreads) {
+    this.id = id;
+    this.secs = secs;
+    this.space = space;
+    this.maxThreads = maxThreads;
+  }
+
+  /** Which one, and in which generation. */
+  EnclaveId id() {
+    return id;
+  }
+
+  SecsPage secs() {
+    return secs;
+  }
+
+  AddressSpace space() {
+    return space;
+  }
+
+  /** Why its process died; null if it did not. */
+  @Nullable String death() {
+    return death;
+  }
+
+  /** Remembers that the process died. Returns whether nobody had noticed before. */
+  synchronized boolean died(String reason) {
+    boolean first = death == null;
+    if (first) {
+      death = reason;
+    }
+    secs.exclusive(true);
+    return first;
+  }
+
+  /**
+   * A logical processor for a thread that has none: a new one, or that of a thread that is outside. The caller owns the
+   * TCS. Threads keep theirs, so that caches and mailboxes stay warm.
+   *
+   * @return null if as many as were asked for are all inside
+   * @throws org.enclavisor.monitor.spi.PlatformException if the machine refuses
+   */
+  @Nullable ProcessorSlot bind(TcsPage tcs) {
+    synchronized (processors) {
+      if (processors.size() < maxThreads) {
+        ProcessorSlot slot = new ProcessorSlot(space.processor());
+        processors.add(slot);
+        tcs.processor = slot;
+        return slot;
+      }
+      for (TcsPage other : secs.threads().all()) {
+        if (other != tcs && other.lock() == TcsPage.INACTIVE) {
+          ProcessorSlot slot = other.processor;
+          other.processor = null;
+          other.unlock();
+          if (slot != null) {
+            tcs.processor = slot;
+            return slot;
+          }
+        }
+      }
+      return null;
+    }
+  }
+
+  /** Makes the page tables follow the EPCM and the host's mappings in a range, in runs of equal permission. */
+  void applyPermissions(long page, long count, boolean fresh) {
+    PermissionRuns runs = new PermissionRuns(fresh);
+    secs.pages()
+        .runs(
+            page,
+            count,
+            (first, length, bits) -> {
+              Permissions epcm = Permissions.of(EpcmEntry.access(bits));
+              long at = first;
+              long end = first + length;
+              while (at < end) {
+                long next = Math.min(end, host.next(at));
+                runs.add(at, next, epcm.intersect(host.get(at)));
+                at = next;
+              }
+            });
+    runs.flush();
+  }
+
+  /** Collects neighbours until the permission changes. */
+  private final class PermissionRuns {
+    private final boolean fresh;
+    private long from;
+    private long to;
+    private Permissions permissions = Permissions.NONE;
+
+    /** Of a fresh address space it is known that nothing is accessible. */
+    PermissionRuns(boolean fresh) {
+      this.fresh = fresh;
+    }
+
+    void add(long start, long end, Permissions next) {
+      if (start == to && next.equals(permissions)) {
+        to = end;
+        return;
+      }
+      flush();
+      from = start;
+      to = end;
+      permissions = next;
+    }
+
+    void flush() {
+      if (to > from && !(fresh && permissions.equals(Permissions.NONE))) {
+        space.protect(from * PAGE, (to - from) * PAGE, permissions);
+      }
+      from = to;
+    }
+  }
+
+  /** Interrupts the thread inside on a TCS, if there is one, until it has left. */
+  void interrupt(TcsPage tcs) {
+    long stay = tcs.departures;
+    long deadline = System.nanoTime() + PATIENCE_NANOS;
+    long pause = 10_000;
+    // An interrupt that comes while the thread is on its way in or in a leaf is lost, so it is repeated.
+    while (tcs.state() == TcsPage.ACTIVE && tcs.departures == stay && System.nanoTime() - deadline < 0) {
+      ProcessorSlot slot = tcs.processor;
+      if (slot != null) {
+        slot.processor.interrupt();
+      }
+      LockSupport.parkNanos(pause);
+      pause = Math.min(2 * pause, MAX_PAUSE_NANOS);
+    }
+  }
+
+  /**
+   * Gets everybody out, when nobody can come in any more. Who does not come out by an interrupt comes out by the end of
+   * the process.
+   */
+  void evacuate() {
+    secs.exclusive(true);
+    for (TcsPage tcs : secs.threads().all()) {
+      if (tcs.state() != TcsPage.INACTIVE) {
+        interrupt(tcs);
+      }
+    }
+    long pause = 10_000;
+    boolean closed = false;
+    while (secs.active()) {
+      if (!closed) {
+        space.close();
+        closed = true;
+      }
+      LockSupport.parkNanos(pause);
+      pause = Math.min(2 * pause, MAX_PAUSE_NANOS);
+    }
+  }
+
+  /** Gives the machine back. When everybody is out. */
+  void release() {
+    secs.measurement().close();
+    synchronized (processors) {
+      for (ProcessorSlot slot : processors) {
+        slot.processor.close();
+      }
+      processors.clear();
+    }
+    space.close();
+  }
+}

@@ -1,0 +1,235 @@
+package org.enclavisor.monitor;
+
+import java.util.function.Consumer;
+import org.enclavisor.isa.EncluLeaf;
+import org.enclavisor.isa.Vector;
+import org.enclavisor.monitor.epc.ProcessorSlot;
+import org.enclavisor.monitor.epc.SecsPage;
+import org.enclavisor.monitor.epc.TcsPage;
+import org.enclavisor.monitor.leaf.Aex;
+import org.enclavisor.monitor.leaf.Cpu;
+import org.enclavisor.monitor.leaf.Eenter;
+import org.enclavisor.monitor.leaf.Eexit;
+import org.enclavisor.monitor.leaf.EncluInstruction;
+import org.enclavisor.monitor.leaf.Ereport;
+import org.enclavisor.monitor.leaf.Eresume;
+import org.enclavisor.monitor.spi.Exit;
+import org.enclavisor.monitor.spi.Extended;
+import org.enclavisor.monitor.spi.Registers;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The way in and out: from EENTER or ERESUME over whatever the enclave does to EEXIT or an asynchronous exit. Runs on
+ * the host's thread, many at once. Without events, a way that ends in EEXIT allocates nothing and takes no lock but the
+ * TCS's word.
+ */
+final class EntryPath {
+  private static final int EEXIT = EncluLeaf.EEXIT.code();
+
+  private final Cpu cpu;
+  private final EntryGate gate;
+  private final @Nullable Consumer<MonitorEvent> events;
+  private final Obituary obituary;
+
+  /** Told of an enclave whose process died. */
+  interface Obituary {
+    void died(Enclave enclave, String reason);
+  }
+
+  EntryPath(Cpu cpu, EntryGate gate, @Nullable Consumer<MonitorEvent> events, Obituary obituary) {
+    this.cpu = cpu;
+    this.gate = gate;
+    this.events = events;
+    this.obituary = obituary;
+  }
+
+  EnterOutcome enter(Enclave enclave, EnclaveId presented, EnterCall call, Registers registers) {
+    SecsPage secs = enclave.secs();
+    TcsPage tcs = secs.thread(call.tcs());
+    boolean resume = call.leaf() == EncluLeaf.ERESUME;
+    Outcome.Fault fault =
+        resume
+            ? Eresume.check(cpu, secs, tcs, call.tcs(), call.aep())
+            : Eenter.check(cpu, secs, tcs, call.tcs(), call.aep());
+    if (fault != null || tcs == null) {
+      String death = enclave.death();
+      return death != null ? new EnterOutcome.Dead(death) : refused(enclave, call, fault);
+    }
+    String refusal = gate.refusal(presented, enclave.id(), enclave.life.state());
+    if (refusal != null) {
+      tcs.unlock();
+      return refused(enclave, call, Outcome.gp(refusal));
+    }
+    ProcessorSlot slot = tcs.processor != null ? tcs.processor : bind(enclave, tcs);
+    if (slot == null) {
+      tcs.unlock();
+      return refused(enclave, call, Outcome.gp("all logical processors of the enclave are inside"));
+    }
+    boolean finished = false;
+    try {
+      if (resume) {
+        fault = Eresume.commit(cpu, secs, tcs, slot, call.aep(), registers);
+        if (fault != null) {
+          finished = true;
+          return refused(enclave, call, fault);
+        }
+      } else {
+        Eenter.commit(secs, tcs, slot, call.aep(), registers);
+      }
+      if (events != null) {
+        events.accept(
+            new MonitorEvent.Entered(enclave.id(), System.nanoTime(), tcs.address, call.leaf(), tcs.cssa));
+      }
+      EnterOutcome outcome = run(enclave, secs, tcs, slot, registers);
+      finished = true;
+      return outcome;
+    } catch (IllegalStateException e) {
+      if (enclave.life.state() != EnclaveState.DESTROYED) {
+        throw e;
+      }
+      // The enclave was removed and its memory closed while this thread would not come out.
+      return new EnterOutcome.Dead("removed while a thread was inside");
+    } finally {
+      if (!finished) {
+        // A failure of the machine or of ours: what is left inside cannot be trusted to be resumable.
+        obituary.died(enclave, "an entry failed in the monitor or the machine");
+        tcs.leave();
+      }
+    }
+  }
+
+  private static @Nullable ProcessorSlot bind(Enclave enclave, TcsPage tcs) {
+    boolean done = false;
+    try {
+      ProcessorSlot slot = enclave.bind(tcs);
+      done = true;
+      return slot;
+    } finally {
+      if (!done) {
+        tcs.unlock();
+      }
+    }
+  }
+
+  private EnterOutcome run(Enclave enclave, SecsPage secs, TcsPage tcs, ProcessorSlot slot, Registers registers) {
+    while (true) {
+      Extended extended = slot.extended;
+      slot.extended = Extended.KEEP;
+      Exit exit = slot.processor.enter(registers, extended);
+      Outcome.Fault fault;
+      switch (exit) {
+        case Exit.Enclu _ -> {
+          if ((int) registers.rax == EEXIT) {
+            fault = Eexit.execute(tcs, registers);
+            if (fault == null) {
+              if (events != null) {
+                events.accept(new MonitorEvent.Exited(enclave.id(), System.nanoTime(), tcs.address));
+              }
+              return EnterOutcome.Exited.INSTANCE;
+            }
+          } else {
+            fault = enclu(enclave, secs, tcs, registers);
+            if (fault == null) {
+              registers.rip += EncluInstruction.BYTES;
+              continue;
+            }
+          }
+          String death = settle(tcs, slot, registers);
+          if (death != null) {
+            return dead(enclave, tcs, death);
+          }
+        }
+        case Exit.Fault(int vector, int errorCode, long address) ->
+            fault = architectural(enclave, secs, registers, vector, errorCode, address);
+        case Exit.Interrupt _ -> {
+          long rip = registers.rip;
+          Aex.execute(cpu, secs, tcs, slot, registers, null, 0, 0);
+          asynchronousExit(enclave, tcs, null, 0, 0, rip);
+          return EnterOutcome.Interrupted.INSTANCE;
+        }
+        case Exit.Death(String reason) -> {
+          return dead(enclave, tcs, reason);
+        }
+      }
+      long rip = registers.rip;
+      Aex.execute(cpu, secs, tcs, slot, registers, fault.vector(), fault.code(), fault.address());
+      asynchronousExit(enclave, tcs, fault.vector(), fault.code(), fault.address(), rip);
+      return new EnterOutcome.Faulted(fault.vector(), fault.code(), Aex.outsideAddress(fault.address()));
+    }
+  }
+
+  /** Leaves other than EEXIT. Null if the enclave goes on behind the instruction. */
+  private Outcome.@Nullable Fault enclu(Enclave enclave, SecsPage secs, TcsPage tcs, Registers registers) {
+    long start = events == null ? 0 : System.nanoTime();
+    int number = (int) registers.rax;
+    Outcome.Fault fault =
+        number == EncluLeaf.EREPORT.code()
+            ? Ereport.execute(cpu, secs, registers.rbx, registers.rcx, registers.rdx)
+            : Outcome.gp("ENCLU leaf 0x%x: not there, or not to be had inside".formatted(number));
+    if (events != null) {
+      long end = System.nanoTime();
+      EncluLeaf leaf = EncluLeaf.of(number).orElse(null);
+      Outcome outcome = fault == null ? Outcome.success() : fault;
+      events.accept(new MonitorEvent.Enclu(enclave.id(), end, tcs.address, number, leaf, end - start, outcome));
+    }
+    return fault;
+  }
+
+  /**
+   * After ENCLU a machine need not have looked at the extended state, but an asynchronous exit has to save it. The enclave
+   * is sent to its TCS page, which it can never execute: it faults at once, with all its registers as they were.
+   *
+   * @return why the enclave died over it, or null
+   */
+  private static @Nullable String settle(TcsPage tcs, ProcessorSlot slot, Registers registers) {
+    long rip = registers.rip;
+    registers.rip = tcs.address;
+    Exit exit = slot.processor.enter(registers, Extended.KEEP);
+    registers.rip = rip;
+    return switch (exit) {
+      case Exit.Fault _, Exit.Interrupt _ -> null;
+      case Exit.Death(String reason) -> reason;
+      case Exit.Enclu _ -> "the machine ran an ENCLU on a page that cannot be executed";
+    };
+  }
+
+  /** What the processor would have made of the machine's fault. */
+  private static Outcome.Fault architectural(
+      Enclave enclave, SecsPage secs, Registers registers, int number, int errorCode, long address) {
+    Vector vector = Vector.of(number).orElse(Vector.GP);
+    if (vector != Vector.PF) {
+      return new Outcome.Fault(vector, errorCode, 0, "");
+    }
+    if (!secs.contains(registers.rip)) {
+      // In enclave mode, fetching from outside the ELRANGE is not allowed at all.
+      return Outcome.gp("execution outside the ELRANGE");
+    }
+    if (!secs.contains(address)) {
+      return new Outcome.Fault(vector, errorCode & ~Outcome.Fault.SGX, address, "");
+    }
+    return new Outcome.Fault(vector, PageFault.errorCode(secs, enclave.host, address, errorCode), address, "");
+  }
+
+  private EnterOutcome dead(Enclave enclave, TcsPage tcs, String reason) {
+    obituary.died(enclave, reason);
+    tcs.leave();
+    return new EnterOutcome.Dead(reason);
+  }
+
+  private EnterOutcome refused(Enclave enclave, EnterCall call, Outcome.@Nullable Fault fault) {
+    Outcome.Fault why = fault != null ? fault : Outcome.gp("no TCS at 0x%x".formatted(call.tcs()));
+    if (events != null) {
+      events.accept(new MonitorEvent.Refused(enclave.id(), System.nanoTime(), call.tcs(), call.leaf(), why));
+    }
+    return new EnterOutcome.Refused(why);
+  }
+
+  private void asynchronousExit(
+      Enclave enclave, TcsPage tcs, @Nullable Vector vector, int errorCode, long address, long rip) {
+    if (events != null) {
+      events.accept(
+          new MonitorEvent.AsynchronousExit(
+              enclave.id(), System.nanoTime(), tcs.address, vector, errorCode, address, rip));
+    }
+  }
+}

@@ -1,0 +1,193 @@
+package org.enclavisor.monitor.leaf;
+
+import static java.lang.foreign.ValueLayout.JAVA_BYTE;
+
+import java.lang.foreign.MemorySegment;
+import org.enclavisor.isa.PageType;
+import org.enclavisor.isa.Pageinfo;
+import org.enclavisor.isa.Permissions;
+import org.enclavisor.isa.Secinfo;
+import org.enclavisor.monitor.Outcome;
+import org.enclavisor.monitor.epc.Epc;
+import org.enclavisor.monitor.epc.EpcmEntry;
+import org.enclavisor.monitor.epc.SecsPage;
+import org.enclavisor.monitor.epc.TcsPage;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * ENCLS[EADD]: adds a page to an enclave that is being built (SDM 3D, “EADD—Add a Page to an Uninitialized Enclave”).
+ *
+ * <p>The parts from {@link #checkSecinfo} on are also what a loader of many pages calls, once a run.
+ */
+public final class Eadd {
+  /** Bytes of a page. */
+  public static final int PAGE = 4096;
+
+  // Without CET the fields from OCETSSA on are reserved, as they were before the manual named them.
+  private static final int TCS_RESERVED = 72;
+  private static final MemorySegment ZERO = MemorySegment.ofArray(new byte[PAGE]).asReadOnly();
+
+  private Eadd() {}
+
+  /**
+   * @param rbx address of a PAGEINFO
+   * @param rcx address of the destination, an empty EPC page
+   */
+  public static Outcome execute(Epc epc, Operands operands, long rbx, long rcx) {
+    if ((rbx & (Pageinfo.ALIGNMENT - 1)) != 0) {
+      return Outcome.gp("PAGEINFO at 0x%x is not aligned to 32 bytes".formatted(rbx));
+    }
+    if ((rcx & (PAGE - 1)) != 0) {
+      return Outcome.gp("EPC page at 0x%x is not aligned to 4096 bytes".formatted(rcx));
+    }
+    Epc.Extent extent = epc.resolve(rcx);
+    if (extent == null) {
+      return Operands.epc(rcx, "0x%x is not in the EPC".formatted(rcx));
+    }
+    MemorySegment pageinfoBytes = operands.copy(rbx, Pageinfo.BYTES);
+    if (pageinfoBytes == null) {
+      return Operands.notMapped(rbx, "PAGEINFO");
+    }
+    Pageinfo pageinfo = Pageinfo.read(pageinfoBytes);
+    Outcome.Fault misaligned = checkAlignment(pageinfo);
+    if (misaligned != null) {
+      return misaligned;
+    }
+    Epc.Extent secsExtent = epc.resolve(pageinfo.secs());
+    if (secsExtent == null) {
+      return Operands.epc(pageinfo.secs(), "PAGEINFO.SECS=0x%x is not in the EPC".formatted(pageinfo.secs()));
+    }
+    MemorySegment secinfoBytes = operands.copy(pageinfo.secinfo(), Secinfo.BYTES);
+    if (secinfoBytes == null) {
+      return Operands.notMapped(pageinfo.secinfo(), "SECINFO");
+    }
+    if (Secinfo.hasReservedBits(secinfoBytes)) {
+      return Outcome.gp("SECINFO has reserved bits set");
+    }
+    Secinfo secinfo = Secinfo.read(secinfoBytes);
+    Outcome.Fault type = checkSecinfo(secinfo);
+    if (type != null) {
+      return type;
+    }
+    if (extent instanceof Epc.SecsExtent other) {
+      return other.secs() != null
+          ? Operands.epc(rcx, "EPC page 0x%x is valid already".formatted(rcx))
+          : Outcome.gp("EPC page 0x%x is not available".formatted(rcx));
+    }
+    Epc.ElrangeExtent frames = (Epc.ElrangeExtent) extent;
+    long page = Epc.frame(rcx) - frames.firstFrame();
+    if (EpcmEntry.valid(frames.secs().pages().bits(page))) {
+      return Operands.epc(rcx, "EPC page 0x%x is valid already".formatted(rcx));
+    }
+    SecsPage secs = secsExtent instanceof Epc.SecsExtent candidate ? candidate.secs() : null;
+    if (secs == null) {
+      return Operands.epc(pageinfo.secs(), "PAGEINFO.SECS=0x%x is not a SECS".formatted(pageinfo.secs()));
+    }
+    MemorySegment source = operands.copy(pageinfo.srcPge(), PAGE);
+    if (source == null) {
+      return Operands.notMapped(pageinfo.srcPge(), "the source page");
+    }
+    Outcome.Fault content = checkContent(secinfo, source);
+    if (content != null) {
+      return content;
+    }
+    if (!secs.contains(pageinfo.linAddr())) {
+      return outside(pageinfo.linAddr(), secs);
+    }
+    if (frames.secs() != secs || page != (pageinfo.linAddr() - secs.base()) / PAGE) {
+      return Outcome.gp(
+          "EPC page 0x%x is not available at 0x%x: its memory is mapped at 0x%x"
+              .formatted(rcx, pageinfo.linAddr(), frames.secs().base() + page * PAGE));
+    }
+    if (secs.initialised()) {
+      return Outcome.gp("the enclave is initialised already");
+    }
+    Secinfo forced = forced(secinfo);
+    TcsPage tcs = store(secs, page, forced, source);
+    secs.measurement().eadd(page * PAGE, forced);
+    commit(secs, page, 1, forced, tcs);
+    return Outcome.success();
+  }
+
+  private static Outcome.@Nullable Fault checkAlignment(Pageinfo pageinfo) {
+    if ((pageinfo.srcPge() & (PAGE - 1)) != 0) {
+      return Outcome.gp("PAGEINFO.SRCPGE=0x%x is not aligned to 4096 bytes".formatted(pageinfo.srcPge()));
+    }
+    if ((pageinfo.secs() & (PAGE - 1)) != 0) {
+      return Outcome.gp("PAGEINFO.SECS=0x%x is not aligned to 4096 bytes".formatted(pageinfo.secs()));
+    }
+    if ((pageinfo.secinfo() & (Secinfo.ALIGNMENT - 1)) != 0) {
+      return Outcome.gp("PAGEINFO.SECINFO=0x%x is not aligned to 64 bytes".formatted(pageinfo.secinfo()));
+    }
+    if ((pageinfo.linAddr() & (PAGE - 1)) != 0) {
+      return Outcome.gp("PAGEINFO.LINADDR=0x%x is not aligned to 4096 bytes".formatted(pageinfo.linAddr()));
+    }
+    return null;
+  }
+
+  /** The page's type. PENDING, MODIFIED and PR are the processor's to set: reserved in this leaf's operand. */
+  public static Outcome.@Nullable Fault checkSecinfo(Secinfo secinfo) {
+    if (secinfo.pending() || secinfo.modified() || secinfo.pr()) {
+      return Outcome.gp("SECINFO=" + secinfo + ": expected PENDING, MODIFIED and PR clear");
+    }
+    if (secinfo.type() != PageType.REG && secinfo.type() != PageType.TCS) {
+      return Outcome.gp("SECINFO.FLAGS.PT=" + secinfo.type() + ": expected PT_REG or PT_TCS");
+    }
+    return null;
+  }
+
+  /** What the page's type asks of its content and permissions. */
+  public static Outcome.@Nullable Fault checkContent(Secinfo secinfo, MemorySegment page) {
+    if (secinfo.type() == PageType.TCS) {
+      return zero(page.asSlice(TCS_RESERVED)) ? null : Outcome.gp("TCS has reserved bytes set");
+    }
+    return checkPermissions(secinfo);
+  }
+
+  /** What a regular page's permissions have to be. */
+  public static Outcome.@Nullable Fault checkPermissions(Secinfo secinfo) {
+    return secinfo.permissions().write() && !secinfo.permissions().read()
+        ? Outcome.gp("SECINFO=" + secinfo + ": W without R")
+        : null;
+  }
+
+  /** The answer for a page that does not lie in the ELRANGE. */
+  public static Outcome.Fault outside(long address, SecsPage secs) {
+    return Outcome.gp(
+        "PAGEINFO.LINADDR=0x%x is not in the ELRANGE 0x%x + 0x%x".formatted(address, secs.base(), secs.size()));
+  }
+
+  /** What becomes of the SECINFO: a TCS has no permissions. */
+  public static Secinfo forced(Secinfo secinfo) {
+    return secinfo.type() == PageType.TCS ? new Secinfo(PageType.TCS, Permissions.NONE) : secinfo;
+  }
+
+  /**
+   * Puts a page's bytes in their place: a TCS in the monitor, a regular page in the enclave's memory, and zeroes
+   * nowhere, since fresh memory is zero and writing to it would make it cost.
+   */
+  static @Nullable TcsPage store(SecsPage secs, long page, Secinfo secinfo, MemorySegment bytes) {
+    if (secinfo.type() == PageType.TCS) {
+      return new TcsPage(page, secs.base() + page * PAGE, bytes);
+    }
+    if (!zero(bytes)) {
+      secs.memory().segment().asSlice(page * PAGE, PAGE).copyFrom(bytes);
+    }
+    return null;
+  }
+
+  /** The EPCM's part, for a run of pages. */
+  public static void commit(SecsPage secs, long page, long count, Secinfo secinfo, @Nullable TcsPage tcs) {
+    if (tcs != null) {
+      secs.threads().add(tcs);
+    }
+    secs.pages().set(page, count, EpcmEntry.bits(secinfo.type(), secinfo.permissions()));
+  }
+
+  /** Whether all bytes are zero. At most a page. */
+  public static boolean zero(MemorySegment bytes) {
+    // Most pages that are not zero say so at once.
+    return bytes.get(JAVA_BYTE, 0) == 0
+        && MemorySegment.mismatch(bytes, 0, bytes.byteSize(), ZERO, 0, bytes.byteSize()) < 0;
+  }
+}

@@ -1,0 +1,67 @@
+package org.enclavisor.monitor.leaf;
+
+import java.lang.foreign.MemorySegment;
+import org.enclavisor.isa.Measurement;
+import org.enclavisor.isa.PageType;
+import org.enclavisor.monitor.Outcome;
+import org.enclavisor.monitor.epc.Epc;
+import org.enclavisor.monitor.epc.EpcmEntry;
+import org.enclavisor.monitor.epc.SecsPage;
+import org.enclavisor.monitor.epc.TcsPage;
+
+/** ENCLS[EEXTEND]: measures 256 bytes (SDM 3D, “EEXTEND—Extend Uninitialized Enclave Measurement by 256 Bytes”). */
+public final class Eextend {
+  private static final int PAGE = 4096;
+  private static final int CHUNK = Measurement.CHUNK_BYTES;
+
+  private Eextend() {}
+
+  /**
+   * @param rbx address of the SECS
+   * @param rcx address of the chunk in an EPC page
+   */
+  public static Outcome execute(Epc epc, long rbx, long rcx) {
+    if ((rbx & (PAGE - 1)) != 0) {
+      return Outcome.gp("SECS at 0x%x is not aligned to 4096 bytes".formatted(rbx));
+    }
+    // The manual's pseudo-code lacks a “not” here; its list of exceptions has it.
+    Epc.Extent secsExtent = epc.resolve(rbx);
+    if (secsExtent == null) {
+      return Operands.epc(rbx, "0x%x is not in the EPC".formatted(rbx));
+    }
+    if ((rcx & (CHUNK - 1)) != 0) {
+      return Outcome.gp("chunk at 0x%x is not aligned to 256 bytes".formatted(rcx));
+    }
+    Epc.Extent extent = epc.resolve(rcx);
+    if (extent == null) {
+      return Operands.epc(rcx, "0x%x is not in the EPC".formatted(rcx));
+    }
+    if (!(extent instanceof Epc.ElrangeExtent frames)) {
+      return Operands.epc(rcx, "EPC page 0x%x is not PT_REG or PT_TCS".formatted(rcx & -PAGE));
+    }
+    SecsPage secs = frames.secs();
+    long page = Epc.frame(rcx) - frames.firstFrame();
+    int bits = secs.pages().bits(page);
+    if (!EpcmEntry.valid(bits)) {
+      return Operands.epc(rcx, "EPC page 0x%x is not valid".formatted(rcx & -PAGE));
+    }
+    boolean tcs = EpcmEntry.is(bits, PageType.TCS);
+    if (!tcs && !EpcmEntry.is(bits, PageType.REG)) {
+      return Operands.epc(rcx, "EPC page 0x%x is not PT_REG or PT_TCS".formatted(rcx & -PAGE));
+    }
+    if (secsExtent != secs.extent()) {
+      return Outcome.gp("SECS at 0x%x is not that of the chunk at 0x%x".formatted(rbx, rcx));
+    }
+    if (secs.initialised()) {
+      return Outcome.gp("the enclave is initialised already");
+    }
+    long within = rcx & (PAGE - 1);
+    TcsPage thread = tcs ? secs.threads().get(page) : null;
+    MemorySegment chunk =
+        thread != null
+            ? MemorySegment.ofArray(thread.bytes()).asSlice(within, CHUNK)
+            : secs.memory().segment().asSlice(page * PAGE + within, CHUNK);
+    secs.measurement().eextend(page * PAGE + within, chunk);
+    return Outcome.success();
+  }
+}

@@ -1,0 +1,138 @@
+package org.enclavisor.monitor.leaf;
+
+import static java.lang.foreign.ValueLayout.JAVA_LONG_UNALIGNED;
+
+import java.lang.foreign.MemorySegment;
+import org.enclavisor.isa.GprSgx;
+import org.enclavisor.monitor.Outcome;
+import org.enclavisor.monitor.epc.ProcessorSlot;
+import org.enclavisor.monitor.epc.SecsPage;
+import org.enclavisor.monitor.epc.TcsPage;
+import org.enclavisor.monitor.spi.Extended;
+import org.enclavisor.monitor.spi.Registers;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * ENCLU[ERESUME]: goes on where an asynchronous exit has left off (SDM 3D, “ERESUME—Re-Enters an Enclave”). In two
+ * halves, like {@link Eenter}; the second can still fail, in XRSTOR.
+ */
+public final class Eresume {
+  private static final long FS_BASE = 168;
+  private static final long GS_BASE = 176;
+
+  private Eresume() {}
+
+  /**
+   * All checks but that of the extended state. If it answers null, the caller owns the TCS, locked, and has to {@link
+   * #commit} or unlock it.
+   *
+   * @param tcs what is at {@code rbx}, or null if that is no TCS
+   * @param rbx linear address of the TCS
+   * @param rcx the AEP
+   */
+  public static Outcome.@Nullable Fault check(Cpu cpu, SecsPage secs, @Nullable TcsPage tcs, long rbx, long rcx) {
+    Outcome.Fault fault = Entry.checkOperands(secs, rbx, rcx);
+    if (fault != null) {
+      return fault;
+    }
+    if (tcs == null) {
+      fault = Entry.checkEpcm(secs, rbx);
+      return fault != null ? fault : Outcome.pf(rbx, false, "the page at 0x%x is not PT_TCS".formatted(rbx));
+    }
+    int was = tcs.lock();
+    fault = checkLocked(cpu, secs, tcs, rbx, was);
+    if (fault != null && was == TcsPage.INACTIVE) {
+      tcs.unlock();
+    }
+    return fault;
+  }
+
+  private static Outcome.@Nullable Fault checkLocked(Cpu cpu, SecsPage secs, TcsPage tcs, long rbx, int was) {
+    Outcome.Fault fault = Entry.checkConcurrency(secs, tcs, was);
+    if (fault == null) {
+      fault = Entry.checkEpcm(secs, rbx);
+    }
+    if (fault == null) {
+      fault = Entry.checkAlignments(tcs);
+    }
+    if (fault == null) {
+      fault = Entry.checkEnclave(cpu, secs, tcs);
+    }
+    if (fault != null) {
+      return fault;
+    }
+    if (tcs.cssa == 0) {
+      return Outcome.gp("TCS.CSSA=0: there is nothing to resume");
+    }
+    long ssa = secs.frame().offset(tcs.ossa, tcs.cssa - 1);
+    fault = Entry.checkFrame(secs, ssa);
+    if (fault != null) {
+      return fault;
+    }
+    MemorySegment memory = secs.memory().segment();
+    long gpr = ssa + secs.frame().gprOffset();
+    long rip = memory.get(JAVA_LONG_UNALIGNED, gpr + GprSgx.RIP_OFFSET);
+    if (!Cpu.canonical(rip)) {
+      return Outcome.gp("RIP=0x%x in the SSA is not canonical".formatted(rip));
+    }
+    long fsBase = memory.get(JAVA_LONG_UNALIGNED, gpr + FS_BASE);
+    long gsBase = memory.get(JAVA_LONG_UNALIGNED, gpr + GS_BASE);
+    if (!Cpu.canonical(fsBase) || !Cpu.canonical(gsBase)) {
+      return Outcome.gp("FS base 0x%x or GS base 0x%x in the SSA is not canonical".formatted(fsBase, gsBase));
+    }
+    if (was == TcsPage.ACTIVE) {
+      return Outcome.gp("the TCS at 0x%x is active".formatted(tcs.address));
+    }
+    tcs.ssa = ssa;
+    tcs.resumeRip = rip;
+    tcs.resumeFsBase = fsBase;
+    tcs.resumeGsBase = gsBase;
+    return null;
+  }
+
+  /**
+   * Enters: the registers become the enclave's. The caller owns the TCS, locked, with a processor. If it answers a
+   * fault, the TCS is unlocked and the registers are unchanged.
+   */
+  public static Outcome.@Nullable Fault commit(
+      Cpu cpu, SecsPage secs, TcsPage tcs, ProcessorSlot slot, long aep, Registers r) {
+    MemorySegment memory = secs.memory().segment();
+    MemorySegment area = slot.processor.extendedState();
+    Outcome.Fault fault = XsaveArea.restore(cpu.xsave(), secs.xfrm(), memory, tcs.ssa, area);
+    if (fault != null) {
+      // The area may be half overwritten; whoever enters next loads something else.
+      slot.extended = Extended.LOAD;
+      tcs.unlock();
+      return fault;
+    }
+    slot.extended = Extended.LOAD;
+    tcs.activate();
+    Entry.save(tcs, aep, r);
+    long gpr = tcs.ssa + secs.frame().gprOffset();
+    r.rax = memory.get(JAVA_LONG_UNALIGNED, gpr);
+    r.rcx = memory.get(JAVA_LONG_UNALIGNED, gpr + 8);
+    r.rdx = memory.get(JAVA_LONG_UNALIGNED, gpr + 16);
+    r.rbx = memory.get(JAVA_LONG_UNALIGNED, gpr + 24);
+    r.rsp = memory.get(JAVA_LONG_UNALIGNED, gpr + 32);
+    r.rbp = memory.get(JAVA_LONG_UNALIGNED, gpr + 40);
+    r.rsi = memory.get(JAVA_LONG_UNALIGNED, gpr + 48);
+    r.rdi = memory.get(JAVA_LONG_UNALIGNED, gpr + 56);
+    r.r8 = memory.get(JAVA_LONG_UNALIGNED, gpr + 64);
+    r.r9 = memory.get(JAVA_LONG_UNALIGNED, gpr + 72);
+    r.r10 = memory.get(JAVA_LONG_UNALIGNED, gpr + 80);
+    r.r11 = memory.get(JAVA_LONG_UNALIGNED, gpr + 88);
+    r.r12 = memory.get(JAVA_LONG_UNALIGNED, gpr + 96);
+    r.r13 = memory.get(JAVA_LONG_UNALIGNED, gpr + 104);
+    r.r14 = memory.get(JAVA_LONG_UNALIGNED, gpr + 112);
+    r.r15 = memory.get(JAVA_LONG_UNALIGNED, gpr + 120);
+    // TF stays the host's on an opt-in entry and is clear on an opt-out one; the other flags of user code come back.
+    long restored = Entry.USER_FLAGS & ~Entry.TF | Entry.RF;
+    long saved = memory.get(JAVA_LONG_UNALIGNED, gpr + 128);
+    r.rflags = saved & restored | Entry.FIXED_FLAGS | (tcs.optIn() ? tcs.savedTf : 0);
+    r.rip = tcs.resumeRip;
+    r.fsBase = tcs.resumeFsBase;
+    r.gsBase = tcs.resumeGsBase;
+    tcs.cssa--;
+    return null;
+  }
+}

@@ -1,0 +1,46 @@
+package org.enclavisor.monitor.leaf;
+
+import java.lang.foreign.MemorySegment;
+import java.util.ArrayList;
+import java.util.List;
+import org.enclavisor.isa.Vector;
+import org.enclavisor.monitor.Outcome;
+import org.jspecify.annotations.Nullable;
+
+/** The linear memory, outside the EPC, in which an ENCLS leaf finds its operands. Confined to one thread. */
+public final class Operands {
+  private record Window(long address, MemorySegment segment) {}
+
+  private final List<Window> windows = new ArrayList<>();
+
+  /** Maps a segment. */
+  public Operands map(long address, MemorySegment segment) {
+    windows.add(new Window(address, segment));
+    return this;
+  }
+
+  /** A copy of so many bytes, which nobody else can change; null if they are not all mapped. */
+  @Nullable MemorySegment copy(long address, long bytes) {
+    for (Window window : windows) {
+      long at = address - window.address;
+      if (at >= 0 && at <= window.segment.byteSize() - bytes) {
+        MemorySegment result = MemorySegment.ofArray(new byte[Math.toIntExact(bytes)]);
+        result.copyFrom(window.segment.asSlice(at, bytes));
+        return result;
+      }
+    }
+    return null;
+  }
+
+  /** #PF of a supervisor's read of what is not mapped. */
+  static Outcome.Fault notMapped(long address, String name) {
+    return new Outcome.Fault(
+        Vector.PF, 0, address, "%s at 0x%x is not mapped".formatted(name, address));
+  }
+
+  /** #PF of an ENCLS leaf whose operand the EPCM refuses. */
+  static Outcome.Fault epc(long address, String reason) {
+    return new Outcome.Fault(
+        Vector.PF, Outcome.Fault.SGX | Outcome.Fault.PRESENT, address, reason);
+  }
+}
