@@ -43,7 +43,7 @@ fi
 
 for sample in "${samples[@]}"; do
   if [ "$sample" = bare ]; then # has no runtime, and a layout of its own
-    "$cc" -nostdlib -static -no-pie -Wl,--build-id=none -Wl,-z,max-page-size=4096 -Wl,-z,noexecstack -Wl,--strip-debug \
+    "$cc" -nostdlib -static -no-pie -Wl,--build-id=none -Wl,-z,max-page-size=4096 -Wl,-z,noexecstack -Wl,-s \
       "-Wl,-T,$root/examples/bare/bare.lds" "$root/examples/bare/bare.S" -o "$out/bare.so"
     continue
   fi
