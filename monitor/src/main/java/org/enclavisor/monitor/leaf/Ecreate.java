@@ -8,6 +8,7 @@ import static java.lang.foreign.ValueLayout.JAVA_LONG_UNALIGNED;
 import java.lang.foreign.MemorySegment;
 import org.enclavisor.isa.Attributes;
 import org.enclavisor.isa.Digest32;
+import org.enclavisor.isa.ExInfo;
 import org.enclavisor.isa.GprSgx;
 import org.enclavisor.isa.MiscSelect;
 import org.enclavisor.isa.PageType;
@@ -133,7 +134,7 @@ public final class Ecreate {
       return Outcome.gp("SECS.MISCSELECT=%s: expected a subset of %s".formatted(miscSelect, cpu.miscselect()));
     }
     long frame = Integer.toUnsignedLong(secs.get(JAVA_INT_UNALIGNED, SSAFRAMESIZE));
-    long needed = (long) cpu.xsave().bytes(xfrm) + GprSgx.BYTES + SsaFrame.miscBytes(miscSelect);
+    long needed = (long) cpu.xsave().bytes(xfrm) + GprSgx.BYTES + (miscSelect.has(MiscSelect.EXINFO) ? ExInfo.BYTES : 0);
     if (frame * PAGE < needed) {
       return Outcome.gp("SECS.SSAFRAMESIZE=%d pages: expected room for %d bytes".formatted(frame, needed));
     }
