@@ -4,4 +4,5 @@ module org.enclavisor.linux {
   requires transitive org.enclavisor.monitor;
 
   exports org.enclavisor.linux;
+  exports org.enclavisor.linux.ptrace;
 }

@@ -11,6 +11,7 @@ import static org.enclavisor.testkit.Testbed.STACK;
 
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import org.enclavisor.monitor.spi.Exit;
 import org.enclavisor.monitor.spi.Extended;
 import org.enclavisor.monitor.spi.Registers;
 import org.junit.jupiter.api.Test;
@@ -120,6 +121,36 @@ interface EntryContract extends Contract {
       assertEnclu(processor.enter(registers, Extended.KEEP));
       assertThat(registers.rax).isEqualTo(ALWAYS);
       assertThat(registers.rflags).isEqualTo(ALWAYS);
+    }
+  }
+
+  @Test
+  default void segmentBasesThatNoProgramCanHaveAreAGeneralProtectionFault() {
+    try (var testbed = testbed(); var processor = testbed.processor()) {
+      long rip = testbed.program(c -> c.enclu());
+      for (long base : new long[] {1L << 47, 1L << 62, Long.MIN_VALUE, -4096}) {
+        for (boolean fs : new boolean[] {true, false}) {
+          var registers = testbed.at(rip);
+          registers.fsBase = fs ? base : 0;
+          registers.gsBase = fs ? 0 : base;
+          String given = registers.toString();
+          assertThat(processor.enter(registers, Extended.KEEP)).isEqualTo(new Exit.Fault(13, 0, 0));
+          assertThat(registers).hasToString(given);
+        }
+      }
+      FaultContract.assertStillWorks(testbed, processor);
+    }
+  }
+
+  @Test
+  default void anEntryAtANonCanonicalAddressIsAFault() {
+    try (var testbed = testbed(); var processor = testbed.processor()) {
+      for (long rip : new long[] {1L << 47, 1L << 62, Long.MIN_VALUE, 0x1234_5678_9abc_def0L}) {
+        var registers = testbed.at(rip);
+        assertThat(processor.enter(registers, Extended.KEEP)).isInstanceOfSatisfying(
+            Exit.Fault.class, fault -> assertThat(fault.vector()).isIn(13, 14));
+      }
+      FaultContract.assertStillWorks(testbed, processor);
     }
   }
 

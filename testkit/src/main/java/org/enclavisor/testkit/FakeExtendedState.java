@@ -54,7 +54,7 @@ final class FakeExtendedState {
     var initial = new FakeExtendedState().live;
     take((present & 1) != 0 ? area : initial, 0, MXCSR);
     take((present & 1) != 0 ? area : initial, 32, XMM - 32);
-    take((present & 6) != 0 ? area : initial, MXCSR, 4);
+    take(area, MXCSR, 4); // whatever XSTATE_BV says (SDM 1, 13.8.1)
     take((present & 2) != 0 ? area : initial, XMM, 256);
     take((present & 4) != 0 ? area : initial, AVX, 256);
     return true;

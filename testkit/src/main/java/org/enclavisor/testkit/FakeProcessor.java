@@ -50,7 +50,9 @@ final class FakeProcessor implements LogicalProcessor {
   }
 
   private Exit run(Registers registers, Extended from) {
-    if (from == Extended.LOAD && !extended.load(area)) {
+    if (!isUserAddress(registers.fsBase)
+        || !isUserAddress(registers.gsBase)
+        || from == Extended.LOAD && !extended.load(area)) {
       return new Exit.Fault(FakeCpu.GP, 0, 0);
     }
     var cpu = new FakeCpu(space, registers, extended);
@@ -66,6 +68,10 @@ final class FakeProcessor implements LogicalProcessor {
         return exit.get();
       }
     }
+  }
+
+  private static boolean isUserAddress(long base) {
+    return base >= 0 && base < FakeAddressSpace.LAST_USER_ADDRESS;
   }
 
   @Override

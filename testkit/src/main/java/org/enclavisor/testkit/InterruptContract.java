@@ -8,6 +8,7 @@ import static org.enclavisor.testkit.Reg.RBX;
 import static org.enclavisor.testkit.Reg.RCX;
 
 import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.locks.LockSupport;
 import org.enclavisor.monitor.spi.Exit;
 import org.enclavisor.monitor.spi.Extended;
 import org.enclavisor.monitor.spi.LogicalProcessor;
@@ -57,7 +58,7 @@ interface InterruptContract extends Contract {
     }
   }
 
-  /** Interrupts as fast as they can be made, from a thread of its own, until closed. */
+  /** Interrupts a processor all the time, but not so fast that it never runs, until closed. */
   final class Storm implements AutoCloseable {
     private final AtomicBoolean over = new AtomicBoolean();
     private final Thread thread;
@@ -66,7 +67,7 @@ interface InterruptContract extends Contract {
       thread = Thread.ofPlatform().daemon().name("storm").start(() -> {
         while (!over.get()) {
           processor.interrupt();
-          Thread.yield();
+          LockSupport.parkNanos(20_000);
         }
       });
     }

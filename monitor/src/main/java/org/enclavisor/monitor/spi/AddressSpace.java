@@ -33,6 +33,7 @@ public interface AddressSpace extends AutoCloseable {
    *
    * @param offset from the base, in bytes, page-aligned
    * @param length in bytes, a positive multiple of the page size
+   * @throws IllegalArgumentException if these are not whole pages of the ELRANGE
    * @throws PlatformException if the machine refuses, or the process has died
    */
   void protect(long offset, long length, Permissions permissions);

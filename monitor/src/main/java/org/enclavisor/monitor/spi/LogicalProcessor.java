@@ -12,8 +12,14 @@ public interface LogicalProcessor extends AutoCloseable {
   /**
    * Runs enclave code from the given registers until an exit, and leaves the registers as they were at the exit.
    *
-   * @param registers in and out. {@code rip} of an exit is the address of the instruction that caused it
+   * <p>Values that no program can have come to #GP (vector 13, error code 0) with the registers as given: a
+   * segment base outside of what Linux allows, or, with {@link Extended#LOAD}, an area that XRSTOR refuses. Flags that
+   * only an operating system may set are ignored. After the process has died, every entry is {@link Exit.Death}.
+   *
+   * @param registers in and out. {@code rip} of an exit is the address of the instruction that caused it, also for
+   *     INT3; of a single-step trap (vector 1), the next one's. RFLAGS.RF is never set
    * @param extended what the x87, SSE, AVX… registers hold at the start
+   * @throws IllegalStateException if the processor is closed, or another thread is in it
    */
   Exit enter(Registers registers, Extended extended);
 
