@@ -26,6 +26,7 @@ import picocli.CommandLine.ParseResult;
     subcommands = {
       InspectCommand.class,
       MeasureCommand.class,
+      SignCommand.class,
       CommandLine.HelpCommand.class
     })
 public final class Main {

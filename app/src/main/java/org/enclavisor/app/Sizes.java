@@ -16,20 +16,6 @@ final class Sizes {
     return value == Math.rint(value) ? "%d %s".formatted((long) value, units[unit]) : "%.1f %s".formatted(value, units[unit]);
   }
 
-  /** Nanoseconds as ns, µs, ms or s. */
-  static String time(double nanos) {
-    if (nanos < 1_000) {
-      return "%.0f ns".formatted(nanos);
-    }
-    if (nanos < 1_000_000) {
-      return "%.2f µs".formatted(nanos / 1e3);
-    }
-    if (nanos < 1_000_000_000) {
-      return "%.2f ms".formatted(nanos / 1e6);
-    }
-    return "%.2f s".formatted(nanos / 1e9);
-  }
-
   /** The beginning and the end of a text too long for a line. */
   static String shorten(String text) {
     return text.length() <= 48 ? text : text.substring(0, 32) + "…" + text.substring(text.length() - 12);
