@@ -40,7 +40,7 @@ bool sgx_is_within_enclave(const void *address, size_t size) {
 bool sgx_is_outside_enclave(const void *address, size_t size) {
   uintptr_t first = (uintptr_t)address;
   uintptr_t last = first + (size ? size - 1 : 0);
-  return first <= last && (last < range_base || first - range_base >= range_size);
+  return first <= last && (last < range_base || (first > range_base && first - range_base >= range_size));
 }
 
 uint64_t encl_xfrm(void) { return encl_xfrm_mask; }
