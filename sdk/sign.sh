@@ -19,7 +19,7 @@ for sample in "${samples[@]}"; do
   folder="$root/examples/$sample"
   if [ -f "$folder/enclave.xml" ]; then
     "$root/enclavisor" sign --key "$root/sdk/keys/sample-key.pem" --config "$folder/enclave.xml" --date 2026-01-01 \
-      --output "$folder/$sample.signed.so" "$out/$sample.so"
+      --out "$folder/$sample.signed.so" "$out/$sample.so"
   else
     cp "$out/$sample.so" "$folder/$sample.so"
   fi
