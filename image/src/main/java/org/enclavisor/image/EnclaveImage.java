@@ -75,10 +75,15 @@ public record EnclaveImage(Kind kind, String name, Secs secs, OptionalLong base,
     return 64 + pages.stream().mapToLong(run -> run.pages() * (64 + (run.measured() ? 16 * (64 + 256) : 0))).sum();
   }
 
-  /** The same with another signature. */
+  /**
+   * The same with another signature. An SGXS stream says nothing of ATTRIBUTES and MISCSELECT, so there the SIGSTRUCT's
+   * become what the image wants.
+   */
   public EnclaveImage withSigstruct(Sigstruct other) {
-    return new EnclaveImage(kind, name, secs, base, imageOffset, pages, Optional.of(other), token, threads, reserved,
-        protections, rules, metadata);
+    LaunchRules newRules = kind == Kind.SGXS ? LaunchRules.of(other) : rules;
+    Secs newSecs = Secs.of(secs.size(), secs.ssaFrameSize(), newRules.miscSelect(), newRules.wanted());
+    return new EnclaveImage(kind, name, newSecs, base, imageOffset, pages, Optional.of(other), token, threads,
+        reserved, protections, newRules, metadata);
   }
 
   /** The same with a launch token. */

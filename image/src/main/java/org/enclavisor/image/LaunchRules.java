@@ -19,6 +19,22 @@ import org.enclavisor.isa.Sigstruct;
 public record LaunchRules(Attributes wanted, MiscSelect miscSelect, boolean debuggable, boolean alwaysDebug) {
   private static final long AVX = 6;
 
+  /** What a SIGSTRUCT says, for images that say nothing themselves. */
+  static LaunchRules of(Sigstruct sigstruct) {
+    return new LaunchRules(sigstruct.attributes(), sigstruct.miscSelect(), debuggable(sigstruct),
+        alwaysDebug(sigstruct));
+  }
+
+  /** Whether a SIGSTRUCT lets DEBUG be set. */
+  public static boolean debuggable(Sigstruct sigstruct) {
+    return !sigstruct.attributeMask().has(Attributes.DEBUG) || sigstruct.attributes().has(Attributes.DEBUG);
+  }
+
+  /** Whether a SIGSTRUCT demands that DEBUG be set. */
+  public static boolean alwaysDebug(Sigstruct sigstruct) {
+    return sigstruct.attributeMask().has(Attributes.DEBUG) && sigstruct.attributes().has(Attributes.DEBUG);
+  }
+
   LaunchDecision decide(Secs secs, Optional<Sigstruct> sigstruct, MachineCapabilities machine, boolean debug) {
     if ((machine.attributes().xfrm() & wanted.xfrm() & Attributes.XFRM_LEGACY) != Attributes.XFRM_LEGACY) {
       return new LaunchDecision.Refused("XFRM: x87 and SSE (bits 0 and 1) are needed, the image asks for 0x"

@@ -9,10 +9,12 @@ public final class Limits {
   public static final long ELRANGE = 1L << 46;
   /** Most pages that may be added. 2²⁶ pages are 256 GiB. */
   public static final long PAGES = 1L << 26;
-  /** Most bytes that may be measured without standing in the file (fills and zeroes): 64 GiB, a minute of hashing. */
-  public static final long MEASURED_FILL = 1L << 36;
+  /** Most bytes that may be measured, fills and zeroes included: 64 GiB, about a minute of hashing. */
+  public static final long MEASURED = 1L << 36;
   /** Most TCS pages that are not bytes of the file themselves. */
   public static final int THREADS = 8192;
+  /** Most bytes of content that a metadata block may ask to be copied. */
+  public static final long CONTENT = 1L << 30;
   /** Most runs of pages: thread groups multiply their entries. */
   public static final int RUNS = 1 << 18;
 

@@ -61,29 +61,13 @@ public final class LoadedElf {
       long page = ElfFile.pageOf(at);
       long part = Math.min(length - done, page + PAGE - at);
       byte[] bytes = changed.computeIfAbsent(page, key -> pageCopy(segment, key));
+      // Several segments may load one part of the file: what changes must not become more than the file is.
+      if (changed.size() > elf.bytes().size() / PAGE + 16) {
+        throw elf.bytes().malformed("changed pages", -1, "no more than the file has", Integer.toString(changed.size()));
+      }
       MemorySegment.copy(source, done, MemorySegment.ofArray(bytes), at - page, part);
       done += part;
     }
-  }
-
-  /** Bytes as they are now; zeroes behind the end of a segment's file part. For small ranges. */
-  public MemorySegment read(long address, int length, String what) {
-    ProgramHeader segment = elf.loads().stream()
-        .filter(load -> address >= load.address() && length <= load.end() - address && address <= load.end())
-        .findFirst().orElseThrow(() -> elf.bytes().malformed(what, -1, "a range inside a loadable segment",
-            "address " + hex(address) + ", length " + hex(length)));
-    MemorySegment result = MemorySegment.ofArray(new byte[length]);
-    long done = 0;
-    while (done < length) {
-      long at = address + done;
-      long page = ElfFile.pageOf(at);
-      long part = Math.min(length - done, page + PAGE - at);
-      byte[] bytes = changed.getOrDefault(page, null);
-      MemorySegment.copy(MemorySegment.ofArray(bytes == null ? pageCopy(segment, page) : bytes), at - page, result,
-          done, part);
-      done += part;
-    }
-    return result;
   }
 
   private byte[] pageCopy(ProgramHeader segment, long page) {

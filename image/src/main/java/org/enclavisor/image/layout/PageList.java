@@ -21,7 +21,7 @@ public final class PageList {
   private final long elrange;
   private final List<PageRun> runs = new ArrayList<>();
   private long pages;
-  private long fill;
+  private long measuredBytes;
 
   /**
    * @param name of the image, for errors
@@ -38,7 +38,7 @@ public final class PageList {
 
   /** Adds pages whose content are bytes of the file, or of a copy that is no larger than it. */
   public void addContent(long offset, MemorySegment content, Secinfo secinfo, boolean measured, String part) {
-    check(offset, content.byteSize(), part);
+    check(offset, content.byteSize(), measured, part);
     runs.add(new PageRun(offset, content.byteSize(), secinfo, measured, Optional.of(content), part));
   }
 
@@ -48,18 +48,11 @@ public final class PageList {
     if (length == 0) {
       return;
     }
-    check(offset, length, part);
-    if (measured) {
-      fill += length;
-      if (fill > Limits.MEASURED_FILL) {
-        throw new MalformedImageException(name + ": " + part, -1,
-            "at most " + hex(Limits.MEASURED_FILL) + " measured bytes that are not in the file", hex(fill));
-      }
-    }
+    check(offset, length, measured, part);
     runs.add(new PageRun(offset, length, secinfo, measured, page, part));
   }
 
-  private void check(long offset, long length, String part) {
+  private void check(long offset, long length, boolean measured, String part) {
     if (offset < 0 || length < PageRun.PAGE || offset % PageRun.PAGE != 0 || length % PageRun.PAGE != 0) {
       throw new MalformedImageException(name + ": " + part, -1, "whole pages",
           "offset " + hex(offset) + ", length " + hex(length));
@@ -72,6 +65,11 @@ public final class PageList {
     if (pages > Limits.PAGES) {
       throw new MalformedImageException(name + ": " + part, -1, "at most " + Limits.PAGES + " pages in all",
           Long.toString(pages));
+    }
+    measuredBytes += measured ? length : 0;
+    if (measuredBytes > Limits.MEASURED) {
+      throw new MalformedImageException(name + ": " + part, -1, "at most " + hex(Limits.MEASURED)
+          + " measured bytes in all", hex(measuredBytes));
     }
     if (runs.size() >= Limits.RUNS + pages / 8) {
       throw new MalformedImageException(name + ": " + part, -1, "at most " + Limits.RUNS + " runs of pages",

@@ -71,7 +71,7 @@ public final class SelftestReader {
     var attributes = new Attributes(Attributes.MODE64BIT, Attributes.XFRM_LEGACY);
     return new EnclaveImage(EnclaveImage.Kind.LINUX_SELFTEST, bytes.name(),
         Secs.of(elrange, 1, MiscSelect.NONE, attributes), OptionalLong.empty(), 0, pages.finish(), Optional.empty(),
-        Optional.empty(), threads, List.of(), List.of(), new LaunchRules(attributes, MiscSelect.NONE, false, false),
+        Optional.empty(), threads, List.of(), List.of(), new LaunchRules(attributes, MiscSelect.NONE, true, false),
         Optional.empty());
   }
 
@@ -83,9 +83,15 @@ public final class SelftestReader {
     if (length == 0) {
       return;
     }
-    MemorySegment content = content(bytes, start, length);
     if (!tcs) {
-      pages.addContent(start - origin, content, Secinfo.reg(load.permissions()), true, part);
+      long whole = Math.min(length, (bytes.size() - start) & -PAGE);
+      Secinfo secinfo = Secinfo.reg(load.permissions());
+      if (whole > 0) {
+        pages.addContent(start - origin, bytes.slice(start, whole, part).segment(), secinfo, true, part);
+      }
+      if (whole < length) {
+        pages.addContent(start - origin + whole, lastPages(bytes, start + whole, length - whole), secinfo, true, part);
+      }
       return;
     }
     if (length / PAGE > Limits.THREADS) {
@@ -93,6 +99,7 @@ public final class SelftestReader {
           load.headerOffset() - bytes.origin() + 32, "at most " + Limits.THREADS + " TCS pages",
           Long.toString(length / PAGE));
     }
+    MemorySegment content = lastPages(bytes, start, length);
     pages.addContent(start - origin, content, Secinfo.tcs(), true, part);
     for (long at = 0; at < length; at += PAGE) {
       try {
@@ -103,14 +110,10 @@ public final class SelftestReader {
     }
   }
 
-  /** Whole pages of the file; zeroes behind its end, as a mapping shows them. */
-  private static MemorySegment content(HostileBytes bytes, long start, long length) {
-    if (bytes.holds(start, length)) {
-      return bytes.slice(start, length, "segment").segment();
-    }
-    // Only the file's last page can be incomplete: p_filesz itself was checked.
-    long there = bytes.size() - start;
+  /** Whole pages of the file, few of them; zeroes behind its end, as a mapping shows them. */
+  private static MemorySegment lastPages(HostileBytes bytes, long start, long length) {
     byte[] copy = new byte[Math.toIntExact(length)];
+    long there = Math.min(length, bytes.size() - start);
     MemorySegment.copy(bytes.segment(), start, MemorySegment.ofArray(copy), 0, there);
     return MemorySegment.ofArray(copy);
   }

@@ -27,16 +27,22 @@ final class LayoutChecks {
 
   void check() {
     long steps = 0;
+    long content = 0;
     for (LayoutItem item : layout) {
       switch (item) {
         case LayoutEntry entry -> {
           checkEntry(entry);
           steps++;
+          content += entry.contentOffset() == 0 ? 0 : entry.contentSize();
         }
         case LayoutGroup group -> {
           checkGroup(group);
           steps += group.entryCount() * group.loadTimes();
         }
+      }
+      if (content > Math.min(block.size(), Limits.CONTENT)) {
+        throw malformed(item, "content_size", "content of at most " + hex(block.size()) + " bytes in all",
+            hex(content));
       }
       if (steps > Limits.RUNS) {
         throw malformed(item, "load_times", "at most " + Limits.RUNS + " steps in all", Long.toString(steps));

@@ -4,7 +4,9 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import org.enclavisor.image.Limits;
 import org.enclavisor.image.MalformedImageException;
@@ -33,6 +35,7 @@ final class SdkContexts {
   private final long shift;
   private final List<ThreadSlot> threads = new ArrayList<>();
   private final List<Region> reserved = new ArrayList<>();
+  private final Map<Integer, MemorySegment> contents = new HashMap<>();
   private int tcsPages;
 
   SdkContexts(String name, SdkMetadata metadata, PageList pages, long shift) {
@@ -104,14 +107,19 @@ final class SdkContexts {
 
   /** Content from the block, then zeroes; measured whatever the attributes say, as the SDK does. */
   private void addContent(LayoutEntry entry, long offset, Secinfo secinfo, String part) {
-    MemorySegment content = content(entry);
-    long whole = (content.byteSize() + PageRun.PAGE - 1) & -PageRun.PAGE;
+    // One copy serves all repetitions of a group.
+    MemorySegment content = contents.computeIfAbsent(entry.position(), _ -> wholePages(content(entry)));
+    long whole = content.byteSize();
     if (whole > 0) {
-      byte[] bytes = new byte[(int) whole];
-      MemorySegment.copy(content, 0, MemorySegment.ofArray(bytes), 0, content.byteSize());
-      pages.addContent(offset + shift, MemorySegment.ofArray(bytes), secinfo, true, part);
+      pages.addContent(offset + shift, content, secinfo, true, part);
     }
     pages.addFill(offset + shift + whole, entry.length() - whole, secinfo, true, Optional.empty(), part);
+  }
+
+  private static MemorySegment wholePages(MemorySegment content) {
+    byte[] bytes = new byte[(int) ((content.byteSize() + PageRun.PAGE - 1) & -PageRun.PAGE)];
+    MemorySegment.copy(content, 0, MemorySegment.ofArray(bytes), 0, content.byteSize());
+    return MemorySegment.ofArray(bytes);
   }
 
   private MemorySegment content(LayoutEntry entry) {

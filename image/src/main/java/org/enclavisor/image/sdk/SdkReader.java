@@ -18,7 +18,6 @@ import org.enclavisor.image.elf.ProgramHeader;
 import org.enclavisor.image.elf.SectionHeader;
 import org.enclavisor.image.layout.LoadedElf;
 import org.enclavisor.image.layout.PageList;
-import org.enclavisor.isa.Attributes;
 import org.enclavisor.isa.MiscSelect;
 import org.enclavisor.isa.Secinfo;
 import org.enclavisor.isa.Secs;
@@ -54,17 +53,14 @@ public final class SdkReader {
     var contexts = new SdkContexts(elf.bytes().name(), metadata, pages, shift);
     contexts.build();
     Sigstruct sigstruct = metadata.sigstruct();
-    boolean debuggable = !sigstruct.attributeMask().has(Attributes.DEBUG)
-        || sigstruct.attributes().has(Attributes.DEBUG);
-    boolean alwaysDebug = sigstruct.attributeMask().has(Attributes.DEBUG)
-        && sigstruct.attributes().has(Attributes.DEBUG);
     var misc = new MiscSelect(
         sigstruct.miscSelect().bits() | metadata.desiredMiscSelect().bits());
     Secs secs = Secs.of(elrange, metadata.ssaFrameSize(), misc, metadata.attributes());
     OptionalLong base = metadata.elrange().map(range -> OptionalLong.of(range.start())).orElse(OptionalLong.empty());
     return new EnclaveImage(EnclaveImage.Kind.INTEL_SDK, elf.bytes().name(), secs, base, shift, pages.finish(),
         Optional.of(sigstruct), Optional.empty(), contexts.threads(), contexts.reserved(),
-        SdkProtections.of(elf, metadata, shift), new LaunchRules(metadata.attributes(), misc, debuggable, alwaysDebug),
+        SdkProtections.of(elf, metadata, shift), new LaunchRules(metadata.attributes(), misc,
+            LaunchRules.debuggable(sigstruct), LaunchRules.alwaysDebug(sigstruct)),
         Optional.of(metadata));
   }
 

@@ -106,7 +106,7 @@ public final class SgxsReader {
     int measured = 0;
     int unmeasured = 0;
     int last = -1;
-    boolean present[] = new boolean[CHUNKS];
+    int present = 0;
     while (at < stream.size() && isData(stream.u64(at, "record"))) {
       boolean isMeasured = stream.u64(at, "record") == SgxsRecord.EEXTEND;
       long chunkAt = stream.u64(at + 8, "data record: offset");
@@ -117,7 +117,7 @@ public final class SgxsReader {
             "a multiple of 256 in the page at " + hex(offset) + ", above the one before", hex(chunkAt));
       }
       last = (int) chunk;
-      present[last] = true;
+      present |= 1 << last;
       data.add(stream.slice(at + SgxsRecord.BYTES, SgxsRecord.DATA_BYTES, "data record").segment());
       measured += isMeasured ? 1 : 0;
       unmeasured += isMeasured ? 0 : 1;
@@ -167,7 +167,7 @@ public final class SgxsReader {
     }
   }
 
-  private record Page(long offset, Secinfo secinfo, boolean measured, List<MemorySegment> data, boolean[] present) {
+  private record Page(long offset, Secinfo secinfo, boolean measured, List<MemorySegment> data, int present) {
     boolean isZero() {
       return data.isEmpty();
     }
@@ -181,7 +181,7 @@ public final class SgxsReader {
     void copyTo(MemorySegment target) {
       int next = 0;
       for (int chunk = 0; chunk < CHUNKS; chunk++) {
-        if (present[chunk]) {
+        if ((present & 1 << chunk) != 0) {
           MemorySegment.copy(data.get(next++), 0, target, (long) chunk * SgxsRecord.DATA_BYTES,
               SgxsRecord.DATA_BYTES);
         }
@@ -189,39 +189,41 @@ public final class SgxsReader {
     }
   }
 
-  /** Pages in a row that are added alike. */
+  /** Pages in a row that are added alike; those without data are only counted. */
   private static final class Run {
     private static final int MOST = 1 << 14;
 
-    private final List<Page> pages = new ArrayList<>();
     private final Page first;
+    private final List<Page> withData = new ArrayList<>();
+    private long count;
 
     Run(Page first) {
       this.first = first;
     }
 
     boolean takes(Page page) {
-      return page.offset == first.offset + (long) pages.size() * PAGE && page.secinfo.equals(first.secinfo)
-          && page.measured == first.measured && page.isZero() == first.isZero()
-          && (pages.size() < MOST || first.isZero());
+      return page.offset == first.offset + count * PAGE && page.secinfo.equals(first.secinfo)
+          && page.measured == first.measured && page.isZero() == first.isZero() && withData.size() < MOST;
     }
 
     void add(Page page) {
-      pages.add(page);
+      count++;
+      if (!page.isZero()) {
+        withData.add(page);
+      }
     }
 
     void addTo(PageList list) {
       String part = first.secinfo.type() == PageType.TCS ? "tcs" : "pages";
-      long length = (long) pages.size() * PAGE;
       if (first.isZero()) {
-        list.addFill(first.offset, length, first.secinfo, first.measured, Optional.empty(), part);
+        list.addFill(first.offset, count * PAGE, first.secinfo, first.measured, Optional.empty(), part);
         return;
       }
-      byte[] bytes = new byte[(int) length];
-      for (int i = 0; i < pages.size(); i++) {
-        pages.get(i).copyTo(MemorySegment.ofArray(bytes).asSlice((long) i * PAGE, PAGE));
+      MemorySegment bytes = MemorySegment.ofArray(new byte[withData.size() * PAGE]);
+      for (int i = 0; i < withData.size(); i++) {
+        withData.get(i).copyTo(bytes.asSlice((long) i * PAGE, PAGE));
       }
-      list.addContent(first.offset, MemorySegment.ofArray(bytes), first.secinfo, first.measured, part);
+      list.addContent(first.offset, bytes, first.secinfo, first.measured, part);
     }
   }
 }
