@@ -1,0 +1,315 @@
+package org.enclavisor.host.sdk;
+
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import org.enclavisor.host.SgxStatus;
+import org.enclavisor.monitor.EnclaveId;
+import org.enclavisor.monitor.EnterCall;
+import org.enclavisor.monitor.EnterOutcome;
+import org.enclavisor.monitor.SgxDevice;
+import org.enclavisor.monitor.spi.Machine;
+import org.enclavisor.monitor.spi.Registers;
+
+/**
+ * Enters an enclave that was built with the Intel SGX SDK, and serves its exits.
+ *
+ * <p>RDI says why the enclave is entered: the number of an ECALL, or a command below zero; RSI is the address of a
+ * structure. On EEXIT, RDI = −1 means that the ECALL is over and RSI is its status; any other RDI is the number of an
+ * OCALL, which ends with EENTER and RDI = −2, RSI = its status. After an exception the enclave is entered again on the
+ * same TCS with RDI = −3; if that returns success, ERESUME goes on where its handler wants it to.
+ *
+ * <p>Thread-safe: every calling thread has a TCS of its own.
+ */
+public final class SdkRuntime implements AutoCloseable {
+  private static final int INIT_ENCLAVE = -1;
+  private static final int ORET = -2;
+  private static final int EXCEPT = -3;
+  private static final int PTHREAD = -6;
+  private static final long ERET = -1;
+  private static final int RED_ZONE = 256;
+
+  /** The monitor hands the host's instruction pointer back and never follows it. */
+  private static final long HOST_RIP = 0x1000;
+
+  private final SgxDevice device;
+  private final EnclaveId id;
+  private final SharedMemory memory;
+  private final UntrustedHeap heap;
+  private final TcsPool pool;
+  private final OcallGate gate;
+  private volatile boolean closed;
+
+  /**
+   * How the shared memory is used and how long threads wait.
+   *
+   * @param stackBytes of each TCS; a multiple of the page size
+   * @param heapBytes for buffers; a multiple of the page size
+   * @param boundThreads whether a thread keeps its TCS until it ends
+   * @param patience how long a thread waits for a free TCS if not
+   */
+  public record Config(long stackBytes, long heapBytes, boolean boundThreads, Duration patience) {
+
+    /** Bytes of shared memory for so many threads. */
+    public long untrustedBytes(int threads) {
+      return stackBytes * threads + heapBytes;
+    }
+  }
+
+  /**
+   * For an enclave that is initialised.
+   *
+   * @param base linear address of the enclave
+   * @param tcsOffsets of its threads, from the base
+   */
+  public SdkRuntime(
+      SgxDevice device, EnclaveId id, long base, List<Long> tcsOffsets, Config config, OcallGate gate) {
+    this.device = device;
+    this.id = id;
+    this.gate = gate;
+    memory = new SharedMemory(device.untrusted(id));
+    var slots = new ArrayList<TcsSlot>();
+    // Stacks first: one that runs over ends below the shared memory, or in that of its neighbour, never in the heap.
+    long next = memory.base();
+    for (long offset : tcsOffsets) {
+      slots.add(new TcsSlot(base + offset, next, config.stackBytes()));
+      next += config.stackBytes();
+    }
+    heap = new UntrustedHeap(next, memory.base() + memory.bytes() - next);
+    pool = new TcsPool(slots, config.boundThreads(), config.patience());
+  }
+
+  /** The memory shared with the enclave. */
+  public SharedMemory memory() {
+    return memory;
+  }
+
+  /** Where buffers that outlive a call come from. */
+  public UntrustedHeap heap() {
+    return heap;
+  }
+
+  /** How many ECALLs of the calling thread are under way. */
+  public int depth() {
+    return pool.depth();
+  }
+
+  /**
+   * Runs the enclave's start code, with the truth about the machine. Has to be the first call.
+   *
+   * @param sdk3 whether the image's metadata is that of SDK 3
+   */
+  public CallOutcome initialize(Machine machine, boolean sdk3) {
+    var features =
+        SystemFeatures.of(
+            machine,
+            sdk3 ? SystemFeatures.SDK_3_0 : SystemFeatures.SDK_1_5,
+            Runtime.getRuntime().availableProcessors());
+    Optional<TcsSlot> slot = pool.acquire();
+    if (slot.isEmpty()) {
+      return new CallOutcome.Returned(SgxStatus.SGX_ERROR_OUT_OF_TCS.code());
+    }
+    try (CallArena arena = arena(slot.get())) {
+      long ms = arena.allocate(SystemFeatures.BYTES);
+      features.write(arena.slice(ms, SystemFeatures.BYTES));
+      return enter(slot.get(), INIT_ENCLAVE, ms, arena.stackPointer());
+    } finally {
+      pool.unbind(slot.get());
+    }
+  }
+
+  /** A TCS for the calling thread until {@link #release}; empty if there is none to be had. */
+  public Optional<TcsSlot> acquire() {
+    return pool.acquire();
+  }
+
+  /** Gives back what {@link #acquire} gave. */
+  public void release(TcsSlot slot) {
+    pool.release(slot);
+  }
+
+  /** Room for the parameters of one ECALL. */
+  public CallArena arena(TcsSlot slot) {
+    return new CallArena(memory, heap, slot);
+  }
+
+  /**
+   * Makes an ECALL.
+   *
+   * @param index number of the function
+   * @param ms address of its structure, or 0
+   * @param arena what the structure was allocated from
+   */
+  public CallOutcome ecall(TcsSlot slot, int index, long ms, CallArena arena) {
+    if (index < 0) {
+      throw new IllegalArgumentException("index=" + index + ": expected the number of an ECALL");
+    }
+    if (closed) {
+      return new CallOutcome.Lost("the enclave was closed", true);
+    }
+    slot.lastFault(null);
+    return enter(slot, index, ms, arena.stackPointer());
+  }
+
+  private CallOutcome enter(TcsSlot slot, int command, long ms, long stackPointer) {
+    var registers = new Registers();
+    registers.rdi = command;
+    registers.rsi = ms;
+    registers.rsp = stackPointer;
+    registers.rbp = stackPointer;
+    EnterCall call = slot.eenter();
+    while (true) {
+      registers.rip = HOST_RIP;
+      switch (device.enter(id, call, registers)) {
+        case EnterOutcome.Exited _ -> {
+          if (registers.rdi == ERET) {
+            return new CallOutcome.Returned((int) registers.rsi);
+          }
+          long rsp = registers.rsp;
+          long rbp = registers.rbp;
+          int status = ocall(slot, (int) registers.rdi, registers.rsi, rsp);
+          if (closed) {
+            slot.breakDown();
+            return new CallOutcome.Lost("the enclave was closed during an OCALL", true);
+          }
+          registers.rdi = ORET;
+          registers.rsi = Integer.toUnsignedLong(status);
+          registers.rsp = rsp;
+          registers.rbp = rbp;
+          call = slot.eenter();
+        }
+        case EnterOutcome.Faulted faulted -> {
+          slot.lastFault(faulted);
+          long below = slot.isOnStack(registers.rsp) ? registers.rsp : stackPointer;
+          CallOutcome handled = enter(slot, EXCEPT, 0, (below - RED_ZONE) & -16);
+          switch (handled) {
+            case CallOutcome.Lost lost -> {
+              slot.breakDown();
+              return lost;
+            }
+            case CallOutcome.Returned returned -> {
+              if (returned.status() != SgxStatus.SGX_SUCCESS.code()) {
+                // The frame in the SSA is never resumed, so nobody else may have this TCS.
+                slot.breakDown();
+                return returned;
+              }
+            }
+          }
+          call = slot.eresume();
+        }
+        case EnterOutcome.Interrupted _ -> {
+          if (closed) {
+            slot.breakDown();
+            return new CallOutcome.Lost("the enclave was closed during the call", true);
+          }
+          call = slot.eresume();
+        }
+        case EnterOutcome.Refused refused -> {
+          slot.breakDown();
+          return new CallOutcome.Lost(
+              call.leaf() + " was refused with " + refused.fault() + afterFault(slot), closed);
+        }
+        case EnterOutcome.Dead dead -> {
+          slot.breakDown();
+          return new CallOutcome.Lost(dead.reason(), true);
+        }
+      }
+    }
+  }
+
+  private static String afterFault(TcsSlot slot) {
+    return describe(slot.lastFault());
+  }
+
+  /** An exception in words to append to a message; nothing for null. */
+  public static String describe(EnterOutcome.@org.jspecify.annotations.Nullable Faulted fault) {
+    if (fault == null) {
+      return "";
+    }
+    return switch (fault.vector()) {
+      case PF -> " after #PF(0x%x) at 0x%x in the enclave".formatted(fault.errorCode(), fault.address());
+      default -> " after #" + fault.vector() + " in the enclave";
+    };
+  }
+
+  private int ocall(TcsSlot slot, int index, long ms, long stackPointer) {
+    if (!slot.isOnStack(stackPointer)) {
+      return SgxStatus.SGX_ERROR_OUT_OF_MEMORY.code();
+    }
+    long before = slot.stackPointer();
+    slot.stackPointer((stackPointer - RED_ZONE) & -16);
+    try {
+      return gate.ocall(index, ms, slot);
+    } finally {
+      slot.stackPointer(before);
+    }
+  }
+
+  /** {@code sgx_thread_wait_untrusted_event_ocall}: waits until somebody wakes the thread of this TCS. */
+  public boolean await(long tcs) {
+    Optional<TcsSlot> slot = pool.at(tcs);
+    slot.ifPresent(found -> found.event().acquireUninterruptibly());
+    return slot.isPresent();
+  }
+
+  /** The same with a time limit in seconds; 0 is none. */
+  public boolean await(long tcs, long seconds) {
+    if (seconds == 0) {
+      return await(tcs);
+    }
+    Optional<TcsSlot> slot = pool.at(tcs);
+    slot.ifPresent(found -> awaitNanos(found, TcsPool.nanos(seconds)));
+    return slot.isPresent();
+  }
+
+  private static void awaitNanos(TcsSlot slot, long nanos) {
+    try {
+      slot.event().tryAcquire(nanos, java.util.concurrent.TimeUnit.NANOSECONDS);
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+    }
+  }
+
+  /** {@code sgx_thread_set_untrusted_event_ocall}: wakes the thread of this TCS, or spares it its next wait. */
+  public boolean wake(long tcs) {
+    Optional<TcsSlot> slot = pool.at(tcs);
+    slot.ifPresent(found -> found.event().release());
+    return slot.isPresent();
+  }
+
+  /**
+   * {@code pthread_create_ocall}: starts a thread that enters the enclave, on a TCS of its own, to run what the enclave
+   * has put into its queue.
+   */
+  public SgxStatus startThread() {
+    Optional<TcsSlot> slot = pool.takeFree();
+    if (slot.isEmpty()) {
+      return SgxStatus.SGX_ERROR_OUT_OF_TCS;
+    }
+    Thread.ofPlatform().daemon().name("enclave-pthread-0x%x".formatted(slot.get().address())).start(() -> run(slot.get()));
+    return SgxStatus.SGX_SUCCESS;
+  }
+
+  private void run(TcsSlot slot) {
+    pool.bind(slot);
+    long waiter = 0;
+    try (CallArena arena = arena(slot)) {
+      long ms = arena.allocate(Long.BYTES);
+      enter(slot, PTHREAD, ms, arena.stackPointer());
+      waiter = arena.slice(ms, Long.BYTES).get(java.lang.foreign.ValueLayout.JAVA_LONG_UNALIGNED, 0);
+    } finally {
+      pool.unbind(slot);
+    }
+    if (waiter != 0) {
+      wake(waiter);
+    }
+  }
+
+  /** Wakes everybody who waits and lets nobody in any more. Removing the enclave is up to the caller. */
+  @Override
+  public void close() {
+    closed = true;
+    pool.close();
+  }
+}
