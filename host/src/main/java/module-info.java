@@ -2,6 +2,9 @@
 module org.enclavisor.host {
   requires static org.jspecify;
   requires transitive org.enclavisor.monitor;
-  requires org.enclavisor.image;
+  requires transitive org.enclavisor.image;
+
+  exports org.enclavisor.host;
   exports org.enclavisor.host.edl;
+  exports org.enclavisor.host.marshal;
 }

@@ -8,7 +8,11 @@ public final class EnclaveException extends HostException {
   private final int status;
 
   EnclaveException(String ecall, int status) {
-    super("ECALL " + ecall + " ended with " + SgxStatus.describe(status), null);
+    this(ecall, status, "");
+  }
+
+  EnclaveException(String ecall, int status, String after) {
+    super("ECALL " + ecall + " ended with " + SgxStatus.describe(status) + after, null);
     this.ecall = ecall;
     this.status = status;
   }

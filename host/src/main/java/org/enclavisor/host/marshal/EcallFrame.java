@@ -81,7 +81,10 @@ public final class EcallFrame {
               "%s: expected an array, MemorySegment or Ref for [%s], found %s"
                   .formatted(what, by.direction().in() ? "in, out" : "out", value.getClass().getSimpleName()));
         }
-        buffers[number] = by.text() == Passing.Text.NONE ? elements(parameter, by, value, what) : text(parameter, by, value, what);
+        buffers[number] =
+            by.text() == Passing.Text.NONE
+                ? elements(parameter, by, value, what)
+                : text(parameter, by, value, what);
         Scalars.writeBits(place, Long.BYTES, buffers[number].address());
       }
     }
@@ -91,7 +94,7 @@ public final class EcallFrame {
     return new ValueWriter(plan.types());
   }
 
-  private Placement.Target place(long offset, long bytes, String what) {
+  private Placement.Target place(MemorySegment member, long bytes, String what) {
     long target = arena.allocate(Math.max(bytes, 1));
     return new Placement.Target(target, arena.slice(target, bytes));
   }

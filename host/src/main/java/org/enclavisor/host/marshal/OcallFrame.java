@@ -160,7 +160,7 @@ public final class OcallFrame {
         text(target, by, span.container(), what);
       } else {
         Pointee pointee = java.util.Objects.requireNonNull(parameter.pointee());
-        writer.elements(target, pointee.element(), span.container(), inPlace(target), what);
+        writer.elements(target, pointee.element(), span.container(), inPlace(), what);
       }
     }
     for (MarshallingStruct.Slot slot : plan.struct().slots()) {
@@ -182,7 +182,7 @@ public final class OcallFrame {
           place,
           shape,
           result,
-          (offset, bytes, where) -> {
+          (member, bytes, where) -> {
             throw new WrongUseException(where + ": a result cannot point to anything");
           },
           what);
@@ -200,10 +200,9 @@ public final class OcallFrame {
   }
 
   /** The enclave insists that members still point to where it put them. */
-  private Placement inPlace(MemorySegment structures) {
-    MemorySegment original = MemorySegment.ofArray(structures.toArray(ValueLayout.JAVA_BYTE));
-    return (offset, bytes, what) -> {
-      long address = original.get(Scalars.LONG, offset);
+  private Placement inPlace() {
+    return (member, bytes, what) -> {
+      long address = member.get(Scalars.LONG, 0);
       if (address == 0) {
         throw new WrongUseException(what + ": expected null, as the enclave passed it, found a value");
       }

@@ -1,5 +1,7 @@
 package org.enclavisor.host.marshal;
 
+import java.lang.foreign.MemorySegment;
+
 /** Where what a structure's member points to goes: new memory for an ECALL, what is there already for an OCALL. */
 @FunctionalInterface
 interface Placement {
@@ -7,10 +9,10 @@ interface Placement {
   /**
    * The address for the bytes of one member.
    *
-   * @param offset of the member in its structure, which is the one being written
+   * @param member the member itself, in the structure that is being written; it still holds what was there before
    */
-  Target place(long offset, long bytes, String what);
+  Target place(MemorySegment member, long bytes, String what);
 
   /** An address and its bytes. */
-  record Target(long address, java.lang.foreign.MemorySegment bytes) {}
+  record Target(long address, MemorySegment bytes) {}
 }

@@ -162,7 +162,7 @@ final class ValueWriter {
           Scalars.writeBits(place, Long.BYTES, 0);
         } else {
           Pointee pointee = Pointee.of(member.type(), address, List.of(), types);
-          Placement.Target bytes = placement.place(member.offset(), pointee.bytes(named, where), where);
+          Placement.Target bytes = placement.place(place, pointee.bytes(named, where), where);
           elements(bytes.bytes(), pointee.element(), memberValue, placement, where);
           Scalars.writeBits(place, Long.BYTES, bytes.address());
         }

@@ -1,0 +1,305 @@
+package org.enclavisor.host;
+
+import java.lang.reflect.Proxy;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.OptionalLong;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.atomic.AtomicBoolean;
+import org.enclavisor.host.edl.Edl;
+import org.enclavisor.host.edl.EdlFunction;
+import org.enclavisor.host.marshal.EcallFrame;
+import org.enclavisor.host.marshal.FunctionPlan;
+import org.enclavisor.host.marshal.TextArguments;
+import org.enclavisor.host.marshal.TypeTable;
+import org.enclavisor.host.marshal.UnknownTypeException;
+import org.enclavisor.host.sdk.CallArena;
+import org.enclavisor.host.sdk.CallOutcome;
+import org.enclavisor.host.sdk.SdkRuntime;
+import org.enclavisor.host.sdk.TcsSlot;
+import org.enclavisor.image.EnclaveImage;
+import org.enclavisor.monitor.EnclaveId;
+import org.enclavisor.monitor.SgxDevice;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * An enclave that runs. Its ECALLs are called through an interface ({@link #bind}) or by name ({@link #call}); its
+ * OCALLs are served by methods of the objects given to {@link #bind} or {@link #serve}.
+ *
+ * <p>Thread-safe: as many threads may be inside as the enclave has TCS. An ECALL from within an OCALL stays on the TCS of
+ * its thread. {@link #close} may be called by any thread and ends the calls under way with
+ * {@link EnclaveLostException}.
+ */
+public final class Enclave implements AutoCloseable {
+  private final Enclavisor owner;
+  private final SgxDevice device;
+  private final EnclaveId id;
+  private final EnclaveImage image;
+  private final Edl edl;
+  private final SdkRuntime runtime;
+  private final TypeTable types;
+  private final OcallTable ocalls;
+  private final FunctionNames names;
+  private final Map<Integer, FunctionPlan> plans = new ConcurrentHashMap<>();
+  private final AtomicBoolean open = new AtomicBoolean(true);
+  private volatile @Nullable String lost;
+
+  Enclave(
+      Enclavisor owner, SgxDevice device, Loader.Loaded loaded, EnclaveImage image, Edl edl, HostConfig config,
+      List<Long> threads) {
+    this.owner = owner;
+    this.device = device;
+    this.image = image;
+    this.edl = edl;
+    id = loaded.id();
+    types = new TypeTable(edl);
+    names = new FunctionNames(edl.ecalls().stream().map(EdlFunction::name).toList());
+    ocalls = new OcallTable(this, edl, types, owner.machine());
+    boolean bound = image.metadata().map(metadata -> metadata.tcsPolicy() == 0).orElse(false);
+    runtime =
+        new SdkRuntime(
+            device,
+            id,
+            loaded.base(),
+            threads,
+            new SdkRuntime.Config(config.stackBytes(), config.heapBytes(), bound, config.patience()),
+            ocalls);
+  }
+
+  /** Runs the enclave's own start code. */
+  void start() {
+    boolean sdk3 = image.metadata().map(metadata -> metadata.forDynamicMemory()).orElse(false);
+    switch (runtime.initialize(owner.machine(), sdk3)) {
+      case CallOutcome.Lost gone ->
+          throw new LoadException(
+              image.name() + ": start code", "success", gone.reason(),
+              "run it with enclavisor trace to see where it stops", null);
+      case CallOutcome.Returned returned -> {
+        if (returned.status() != SgxStatus.SGX_SUCCESS.code()) {
+          throw new LoadException(
+              image.name() + ": start code", "success", SgxStatus.describe(returned.status()),
+              "run it with enclavisor trace to see where it stops", null);
+        }
+      }
+    }
+  }
+
+  /** What was loaded. */
+  public EnclaveImage image() {
+    return image;
+  }
+
+  /** Its interface. */
+  public Edl edl() {
+    return edl;
+  }
+
+  /** What the monitor calls it. */
+  public EnclaveId id() {
+    return id;
+  }
+
+  /** What stands between this program and the monitor; evidence carries it. */
+  public Isolation isolation() {
+    return owner.isolation();
+  }
+
+  SdkRuntime runtime() {
+    return runtime;
+  }
+
+  /**
+   * Makes the ECALLs callable through an interface, and serves OCALLs with the public methods of objects.
+   *
+   * <p>An abstract method calls the ECALL of the same name, or the one whose name in lower camel case ({@code
+   * ecall_sum_all}, {@code ecallSumAll}) is the method's, if there is but one. The same goes for OCALLs, whose methods may
+   * have an {@link OcallContext} as first parameter. Types: numbers for numbers (a wider or equally wide one for an
+   * unsigned one), boolean for whole numbers, enums (by ordinal) and ints for enumerations, String or byte[] for
+   * strings, arrays, MemorySegment, {@link Ref} or records for buffers and structures, {@link UntrustedBuffer} or long
+   * for {@code user_check}. What is {@code out} has to be an array, MemorySegment or {@link Ref}.
+   *
+   * @throws WrongUseException if a method has no ECALL, or as many parameters as it cannot have
+   */
+  public <T> T bind(Class<T> type, Object... servants) {
+    serve(servants);
+    if (!type.isInterface()) {
+      throw new WrongUseException("bind: expected an interface, found " + type.getName());
+    }
+    var calls = new BoundInterface(this, type);
+    return type.cast(Proxy.newProxyInstance(type.getClassLoader(), new Class<?>[] {type}, calls));
+  }
+
+  /** Serves OCALLs with the public methods of objects. What served them before is replaced. */
+  public void serve(Object... servants) {
+    for (Object servant : servants) {
+      if (servant instanceof OcallHandler handler) {
+        ocalls.serveOthers(handler);
+      } else {
+        ocalls.serve(servant);
+      }
+    }
+  }
+
+  /**
+   * Calls an ECALL by its name.
+   *
+   * @param arguments one for each parameter, of the types that {@link #bind} names
+   * @throws WrongUseException if there is no such ECALL, or the arguments do not fit
+   * @throws EnclaveException if it ends with a status other than success
+   * @throws OcallFailedException if an OCALL failed on the way
+   * @throws EnclaveLostException if the enclave is gone
+   */
+  public CallResult call(String function, @Nullable Object... arguments) {
+    return call(plan(function), arguments);
+  }
+
+  /**
+   * Calls an ECALL by its name, with arguments as a person types them; see {@link TextArguments}.
+   *
+   * @throws WrongUseException if there is no such ECALL, or the arguments do not fit
+   */
+  public CallResult callText(String function, List<String> arguments) {
+    FunctionPlan plan = plan(function);
+    return call(plan, TextArguments.parse(plan, arguments));
+  }
+
+  private CallResult call(FunctionPlan plan, @Nullable Object[] arguments) {
+    var refTypes = new Class<?>[arguments.length];
+    java.util.Arrays.fill(refTypes, Object.class);
+    var outputs = new java.util.LinkedHashMap<String, Object>();
+    Object value = invoke(plan, arguments, Object.class, refTypes, outputs);
+    return new CallResult(value, plan.function().signature().returnType(), outputs);
+  }
+
+  /** Shared memory for {@code user_check} pointers. Throws {@link WrongUseException} if there is not so much. */
+  public UntrustedBuffer buffer(long bytes) {
+    requireCallable("buffer");
+    OptionalLong address = bytes < 0 ? OptionalLong.empty() : runtime.heap().allocate(bytes);
+    if (address.isEmpty()) {
+      throw new WrongUseException(
+          "buffer: expected up to as many bytes as the shared heap has left, found %d (%d in use); see HostConfig.heapBytes"
+              .formatted(bytes, runtime.heap().usedBytes()));
+    }
+    return new UntrustedBuffer(runtime, address.getAsLong(), bytes);
+  }
+
+  /** The name in C of the ECALL that a name means. */
+  String ecallName(String name) {
+    return names
+        .find(name)
+        .orElseThrow(
+            () ->
+                new WrongUseException(
+                    "ECALL %s: expected one of %s, found none of this name".formatted(name, names.all())));
+  }
+
+  FunctionPlan plan(String function) {
+    int index = edl.ecallIndex(ecallName(function));
+    try {
+      return plans.computeIfAbsent(index, i -> new FunctionPlan(edl.ecalls().get(i), i, types));
+    } catch (UnknownTypeException e) {
+      throw new WrongUseException("ECALL " + function + ": " + e.getMessage());
+    }
+  }
+
+  private void requireCallable(String what) {
+    if (!open.get()) {
+      throw new WrongUseException(what + ": expected an open enclave, found a closed one");
+    }
+    if (image.kind() != EnclaveImage.Kind.INTEL_SDK) {
+      throw new WrongUseException(
+          what
+              + ": expected an enclave with the calling convention of the Intel SDK, found one of kind "
+              + image.kind()
+              + ", which can be loaded and measured but not called");
+    }
+    String reason = lost;
+    if (reason != null) {
+      throw new EnclaveLostException(what + ": the enclave is gone: " + reason, null);
+    }
+  }
+
+  /**
+   * Makes an ECALL.
+   *
+   * @param outputs takes what was handed back by name, or null
+   */
+  @Nullable Object invoke(
+      FunctionPlan plan,
+      @Nullable Object[] arguments,
+      Class<?> resultType,
+      Class<?>[] refTypes,
+      @Nullable Map<String, Object> outputs) {
+    String name = plan.function().name();
+    requireCallable("ECALL " + name);
+    boolean isPublic = ((EdlFunction.Trusted) plan.function()).isPublic();
+    if (!isPublic && runtime.depth() == 0) {
+      throw new WrongUseException(
+          "ECALL " + name + ": expected a public one outside of OCALLs, found a private one");
+    }
+    Optional<TcsSlot> acquired = runtime.acquire();
+    if (acquired.isEmpty()) {
+      requireCallable("ECALL " + name);
+      throw new EnclaveException(name, SgxStatus.SGX_ERROR_OUT_OF_TCS.code());
+    }
+    TcsSlot slot = acquired.get();
+    Activation activation = Activation.begin(this, name);
+    try (CallArena arena = runtime.arena(slot)) {
+      EcallFrame frame = EcallFrame.write(plan, arguments, arena);
+      finish(name, activation, slot, runtime.ecall(slot, plan.index(), frame.address(), arena));
+      Object value = frame.finish(resultType, refTypes);
+      if (outputs != null) {
+        outputs.putAll(frame.outputs());
+      }
+      return value;
+    } catch (CallArena.OutOfSharedMemoryException e) {
+      throw new WrongUseException("ECALL " + name + ": " + e.getMessage());
+    } catch (UnknownTypeException e) {
+      throw new WrongUseException("ECALL " + name + ": " + e.getMessage());
+    } catch (IllegalStateException e) {
+      if (open.get()) {
+        throw e;
+      }
+      // The shared memory went away under the call.
+      throw new EnclaveLostException("ECALL " + name + ": the enclave was closed", e);
+    } finally {
+      activation.end();
+      runtime.release(slot);
+    }
+  }
+
+  private void finish(String name, Activation activation, TcsSlot slot, CallOutcome outcome) {
+    switch (outcome) {
+      case CallOutcome.Lost gone -> {
+        if (gone.dead()) {
+          lost = gone.reason();
+        }
+        throw new EnclaveLostException("ECALL " + name + ": " + gone.reason(), activation.failure());
+      }
+      case CallOutcome.Returned returned -> {
+        if (activation.failure() != null) {
+          throw new OcallFailedException(name, activation.failedOcall(), returned.status(), activation.failure());
+        }
+        if (returned.status() != SgxStatus.SGX_SUCCESS.code()) {
+          throw new EnclaveException(name, returned.status(), SdkRuntime.describe(slot.lastFault()));
+        }
+      }
+    }
+  }
+
+  /** Ends the enclave and every call under way. Idempotent. */
+  @Override
+  public void close() {
+    if (open.compareAndSet(true, false)) {
+      runtime.close();
+      device.remove(id);
+      owner.forget(this);
+    }
+  }
+
+  @Override
+  public String toString() {
+    return "Enclave[" + image.name() + ", " + id + (open.get() ? "]" : ", closed]");
+  }
+}
