@@ -1,0 +1,131 @@
+package org.enclavisor.linux.ptrace;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.function.Supplier;
+import org.enclavisor.isa.Permissions;
+import org.enclavisor.linux.Kernel;
+import org.enclavisor.monitor.spi.AddressSpaceLayout;
+import org.enclavisor.monitor.spi.Exit;
+import org.enclavisor.monitor.spi.Extended;
+import org.enclavisor.monitor.spi.Platform;
+import org.enclavisor.monitor.spi.Registers;
+import org.enclavisor.testkit.Code;
+import org.enclavisor.testkit.KilledJvm;
+import org.enclavisor.testkit.Testbed;
+import org.junit.jupiter.api.Test;
+
+/** What an enclave process has, which is nearly nothing, and what becomes of it. */
+class PtraceContainmentTest {
+  /** Opens the platform in another JVM. */
+  static final class Opener implements Supplier<Platform> {
+    @Override
+    public Platform get() {
+      return PtracePlatform.open();
+    }
+  }
+
+  private static List<String> status(int pid, String... fields) throws IOException {
+    return Files.readAllLines(Path.of("/proc/" + pid + "/status")).stream()
+        .filter(line -> List.of(fields).contains(line.split(":")[0]))
+        .map(line -> line.replaceAll("\\s+", " "))
+        .toList();
+  }
+
+  @Test
+  void itsMemoryIsTheEnclavesAndTwoAreasOfOurs() throws IOException {
+    try (var platform = PtracePlatform.open(); var testbed = new Testbed(platform, 2)) {
+      testbed.space().protect(0, Testbed.SIZE, Permissions.NONE);
+      testbed.processor().close();
+      int pid = ((PtraceAddressSpace) testbed.space()).pid();
+      List<String> maps = Files.readAllLines(Path.of("/proc/" + pid + "/maps")).stream()
+          .filter(line -> !line.contains("[vsyscall]"))
+          .map(line -> line.split(" +")[1] + " " + line.split(" +")[5])
+          .toList();
+      assertThat(maps).containsExactlyInAnyOrder(
+          "---s /memfd:enclavisor-elrange", "rw-s /memfd:enclavisor-untrusted", "rw-s /memfd:enclavisor-frames",
+          "r-xp /memfd:enclavisor-enclave");
+    }
+  }
+
+  @Test
+  void itHasNoDescriptorsAndNoWayToGetAnyPrivilege() throws IOException {
+    try (var platform = PtracePlatform.open(); var testbed = new Testbed(platform, 1)) {
+      int pid = ((PtraceAddressSpace) testbed.space()).pid();
+      try (var descriptors = Files.list(Path.of("/proc/" + pid + "/fd"))) {
+        assertThat(descriptors).isEmpty();
+      }
+      assertThat(status(pid, "NoNewPrivs", "Seccomp", "SigBlk")).containsExactlyInAnyOrder(
+          "NoNewPrivs: 1", "Seccomp: 2", "SigBlk: 0000000000000000");
+      assertThat(Files.readString(Path.of("/proc/" + pid + "/limits")))
+          .containsPattern("Max core file size +0 +0").containsPattern("Max open files +0 +0");
+      // A process that is not dumpable shows its files as root's. That says something only if we are not root.
+      assertThat(Files.getAttribute(Path.of("/proc/" + pid + "/maps"), "unix:uid")).isEqualTo(0);
+    }
+  }
+
+  @Test
+  void theBootPageIsNoCodeToRun() {
+    try (var platform = PtracePlatform.open(); var testbed = new Testbed(platform, 1);
+        var processor = testbed.processor()) {
+      var layout = new AddressSpaceLayout(0, Testbed.SIZE, Testbed.UNTRUSTED_SIZE, 1);
+      var boot = new BootPage(Placement.of(layout, EnclaveProcess.frameBytes()).bootPage());
+      for (long rip : new long[] {boot.gadget(), boot.handler(), boot.afterGadget(), boot.address()}) {
+        var registers = testbed.at(rip);
+        registers.rax = 231; // exit_group
+        assertThat(processor.enter(registers, Extended.KEEP)).isInstanceOfSatisfying(Exit.Fault.class, fault -> {
+          assertThat(fault.vector()).isEqualTo(14);
+          assertThat(boot.contains(fault.address())).isTrue();
+        });
+      }
+      var registers = testbed.at(testbed.program(Code::enclu));
+      assertThat(processor.enter(registers, Extended.KEEP)).isEqualTo(Exit.Enclu.INSTANCE);
+    }
+  }
+
+  /** Signals from other processes mean nothing, unless they kill. */
+  @Test
+  void signalsFromOutsideAreSwallowed() {
+    try (var platform = PtracePlatform.open(); var testbed = new Testbed(platform, 1);
+        var processor = testbed.processor()) {
+      long rip = testbed.program(c -> {
+        var loop = c.label();
+        c.bind(loop).lockInc(org.enclavisor.testkit.Reg.RBX, 0).jmp(loop);
+      });
+      int pid = ((PtraceAddressSpace) testbed.space()).pid();
+      Registers registers = testbed.at(rip);
+      registers.rbx = testbed.space().untrustedBase();
+      var exit = Testbed.start(processor, registers);
+      for (int signal : new int[] {1, 2, 4, 5, 7, 8, 10, 11, 12, 15, 17, 18, 19, 20, 31, 34, 64}) {
+        testbed.awaitUntrusted(0, testbed.untrusted(0) + 1);
+        Kernel.tgkill(pid, pid, signal);
+        Kernel.tgkill(pid, pid + 1, signal); // most likely the thread itself
+      }
+      testbed.awaitUntrusted(0, testbed.untrusted(0) + 1000);
+      assertThat(exit).isNotDone();
+      processor.interrupt();
+      assertThat(Testbed.await(exit)).isEqualTo(Exit.Interrupt.INSTANCE);
+    }
+  }
+
+  @Test
+  void nothingSurvivesAKilledJvm() {
+    KilledJvm.assertNothingSurvives(Opener.class, "--enable-native-access=ALL-UNNAMED");
+  }
+
+  @Test
+  void manyEnclavesLiveAtOnce() {
+    try (var platform = PtracePlatform.open()) {
+      for (int i = 0; i < 50; i++) {
+        var testbed = new Testbed(platform, 1);
+        var processor = testbed.processor();
+        assertThat(processor.enter(testbed.at(testbed.program(Code::enclu)), Extended.KEEP))
+            .isEqualTo(Exit.Enclu.INSTANCE);
+      }
+    }
+  }
+}

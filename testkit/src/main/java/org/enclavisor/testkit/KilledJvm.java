@@ -1,0 +1,140 @@
+package org.enclavisor.testkit;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.enclavisor.testkit.Reg.RBX;
+
+import java.io.BufferedReader;
+import java.io.IOException;
+import java.io.InputStreamReader;
+import java.io.UncheckedIOException;
+import java.lang.reflect.InvocationTargetException;
+import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Set;
+import java.util.concurrent.TimeUnit;
+import java.util.function.Supplier;
+import java.util.stream.Collectors;
+import org.enclavisor.monitor.spi.Platform;
+
+/**
+ * A JVM that runs enclaves and is killed, to see that nothing survives it. {@link #main} is what it runs.
+ */
+public final class KilledJvm {
+  private static final String READY = "ready";
+
+  private KilledJvm() {}
+
+  /**
+   * Starts a JVM with enclaves that run and enclaves that wait, kills it, and fails unless all its processes go too.
+   *
+   * @param platform opens the platform; it needs a constructor without arguments
+   * @param jvmArguments what this platform needs of a JVM
+   */
+  public static void assertNothingSurvives(Class<? extends Supplier<Platform>> platform, String... jvmArguments) {
+    var command = new java.util.ArrayList<String>();
+    command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
+    command.addAll(List.of(jvmArguments));
+    command.addAll(List.of("-cp", System.getProperty("java.class.path"), KilledJvm.class.getName(), platform.getName()));
+    try {
+      Process jvm = new ProcessBuilder(command).redirectErrorStream(true).start();
+      try (var output = new BufferedReader(new InputStreamReader(jvm.getInputStream()))) {
+        var said = new StringBuilder();
+        String line = output.readLine();
+        for (; line != null && !line.equals(READY); line = output.readLine()) {
+          said.append(line).append('\n');
+        }
+        assertThat(line).as("the JVM said: %s", said).isEqualTo(READY);
+        Set<Long> enclaves = childrenOf(jvm.pid());
+        assertThat(enclaves).as("enclave processes").hasSizeGreaterThanOrEqualTo(2);
+        jvm.destroyForcibly();
+        assertThat(jvm.waitFor(10, TimeUnit.SECONDS)).isTrue();
+        assertGone(enclaves);
+      } finally {
+        jvm.destroyForcibly();
+      }
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      throw new AssertionError("interrupted", e);
+    }
+  }
+
+  private static void assertGone(Set<Long> processes) {
+    long deadline = System.nanoTime() + TimeUnit.SECONDS.toNanos(10);
+    while (processes.stream().anyMatch(KilledJvm::lives) && System.nanoTime() < deadline) {
+      Thread.onSpinWait();
+    }
+    assertThat(processes).as("processes that survived").noneMatch(KilledJvm::lives);
+  }
+
+  private static Set<Long> childrenOf(long parent) {
+    try (var processes = Files.list(Path.of("/proc"))) {
+      return processes
+          .map(p -> p.getFileName().toString())
+          .filter(name -> name.chars().allMatch(Character::isDigit))
+          .map(Long::valueOf)
+          .filter(process -> stat(process).length > 1 && stat(process)[1].equals(Long.toString(parent)))
+          .collect(Collectors.toSet());
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
+
+  /** A zombie is dead; that nobody has reaped it is no concern of its parent, who is dead too. */
+  private static boolean lives(long process) {
+    String[] stat = stat(process);
+    return stat.length > 0 && !stat[0].equals("Z") && !stat[0].equals("X");
+  }
+
+  /** State, parent and so on of a process; nothing if there is none. */
+  private static String[] stat(long process) {
+    try {
+      String stat = Files.readString(Path.of("/proc/" + process + "/stat"));
+      return stat.substring(stat.lastIndexOf(')') + 2).split(" ");
+    } catch (NoSuchFileException e) {
+      return new String[0];
+    } catch (IOException e) {
+      if (e.getMessage() != null && e.getMessage().contains("No such process")) {
+        return new String[0];
+      }
+      throw new UncheckedIOException(e);
+    }
+  }
+
+  /** Opens the platform named, runs two processors of one enclave and none of another, and waits to be killed. */
+  public static void main(String[] arguments) throws InterruptedException {
+    var platform = open(arguments[0]);
+    var running = new Testbed(platform, 2);
+    long rip = running.program(c -> {
+      var loop = c.label();
+      c.bind(loop).lockInc(RBX, 0).jmp(loop);
+    });
+    for (int i = 0; i < 2; i++) {
+      var registers = running.at(rip);
+      registers.rbx = running.space().untrustedBase() + 64 * i;
+      Testbed.start(running.processor(), registers);
+      running.awaitUntrusted(64 * i, 10);
+    }
+    var waiting = new Testbed(platform, 1);
+    waiting.processor().interrupt();
+    System.out.println(READY);
+    Thread.sleep(TimeUnit.MINUTES.toMillis(1));
+  }
+
+  private static Platform open(String name) {
+    try {
+      var constructor = Class.forName(name).getDeclaredConstructor();
+      constructor.setAccessible(true);
+      return (Platform) ((Supplier<?>) constructor.newInstance()).get();
+    } catch (ClassNotFoundException
+        | NoSuchMethodException
+        | InstantiationException
+        | IllegalAccessException
+        | InvocationTargetException e) {
+      throw new IllegalArgumentException("cannot open a platform by " + name, e);
+    }
+  }
+}
