@@ -56,6 +56,7 @@ public final class Kernel {
   private static final int AFFINITY_BYTES = 1024;
   private static final int P_PIDFD = 3;
   private static final int WEXITED = 4;
+  private static final int CLD_EXITED = 1;
 
   private Kernel() {}
 
@@ -119,24 +120,21 @@ public final class Kernel {
     }
   }
 
-  /** An anonymous file that holds a program and can be executed, close-on-exec, sealed against any change. */
-  public static int memfdProgram(String name, byte[] program) {
-    int fd = memfdCreate(name, MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_EXEC, MFD_CLOEXEC | MFD_ALLOW_SEALING);
-    boolean done = false;
+  /** An empty anonymous file that can be executed, close-on-exec, to be {@link #fill filled}. */
+  public static int memfdProgram(String name) {
+    return memfdCreate(name, MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_EXEC, MFD_CLOEXEC | MFD_ALLOW_SEALING);
+  }
+
+  /** Writes an anonymous file, and seals it against any change. */
+  public static void fill(int fd, byte[] content) {
     try (Arena arena = Arena.ofConfined()) {
-      MemorySegment bytes = arena.allocateFrom(ValueLayout.JAVA_BYTE, program);
-      // SAFETY: reads program.length bytes from memory that lives until the arena closes.
-      long written = raw(Syscall.PWRITE64, fd, bytes.address(), program.length, 0, 0, 0);
-      if (check("pwrite", written, fd, 0, program.length) != program.length) {
-        throw new SyscallException("pwrite", Errno.ENOSPC, fd, 0, program.length);
+      MemorySegment bytes = arena.allocateFrom(ValueLayout.JAVA_BYTE, content);
+      // SAFETY: reads content.length bytes from memory that lives until the arena closes.
+      long written = raw(Syscall.PWRITE64, fd, bytes.address(), content.length, 0, 0, 0);
+      if (check("pwrite", written, fd, 0, content.length) != content.length) {
+        throw new SyscallException("pwrite", Errno.ENOSPC, fd, 0, content.length);
       }
       addSeals(fd, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL);
-      done = true;
-      return fd;
-    } finally {
-      if (!done) {
-        close(fd);
-      }
     }
   }
 
@@ -249,8 +247,8 @@ public final class Kernel {
     return raw(Syscall.WAIT4, pid, status.address(), options, 0, 0, 0);
   }
 
-  /** Waits until a child has ended and reaps it; how it ended, for a person. */
-  public static String reap(int pidfd) {
+  /** Waits until a child has ended and reaps it. */
+  public static Ending reap(int pidfd) {
     try (Arena arena = Arena.ofConfined()) {
       MemorySegment info = arena.allocate(128, 8);
       long result;
@@ -259,11 +257,27 @@ public final class Kernel {
         result = raw(Syscall.WAITID, P_PIDFD, pidfd, info.address(), WEXITED | WALL, 0, 0);
       } while (result == -Errno.EINTR);
       if (failed(result)) {
-        return "ended, in a way that nobody knows: " + Errno.name((int) -result);
+        return new Ending(-1, -1);
       }
       int code = info.get(ValueLayout.JAVA_INT, 8);
       int status = info.get(ValueLayout.JAVA_INT, 24);
-      return code == 1 ? "exited with status " + status : "killed by " + signalName(status);
+      return code == CLD_EXITED ? new Ending(status, -1) : new Ending(-1, status);
+    }
+  }
+
+  /**
+   * How a process ended.
+   *
+   * @param status its exit status, or −1
+   * @param signal the signal that killed it, or −1. If both are −1, somebody else reaped it
+   */
+  public record Ending(int status, int signal) {
+    @Override
+    public String toString() {
+      if (status >= 0) {
+        return "ended with status " + status;
+      }
+      return signal >= 0 ? "was killed by " + signalName(signal) : "ended in a way that nobody saw";
     }
   }
 

@@ -22,6 +22,8 @@ final class Thunks {
   private static final int CPUID_AT = 64;
   private static final int XGETBV_AT = 128;
   private static final int CPU_AT = 192;
+  private static final int SPAWN_AT = 256;
+  private static final int END = 768;
 
   private static final MemorySegment PAGE = NativeCode.install(assemble());
 
@@ -37,6 +39,9 @@ final class Thunks {
   /** {@code ()} → IA32_TSC_AUX, where Linux keeps the processor's number in the low 12 bits. */
   static final MemorySegment RDTSCP_AUX = PAGE.asSlice(CPU_AT, 64);
 
+  /** {@code (address of a {@link ChildProcess} block)} → process number or −errno. */
+  static final MemorySegment SPAWN = PAGE.asSlice(SPAWN_AT, END - SPAWN_AT);
+
   private Thunks() {}
 
   static byte[] assemble() {
@@ -51,6 +56,8 @@ final class Thunks {
     a.mov32(RCX, RDI).xgetbv().shl(RDX, 32).or(RAX, RDX).ret();
     a.padTo(CPU_AT);
     a.bytes(0x0F, 0x01, 0xF9).mov32(RAX, RCX).ret(); // rdtscp
-    return a.padTo(CPU_AT + 64).toBytes();
+    a.padTo(SPAWN_AT);
+    ChildProcess.assemble(a);
+    return a.padTo(END).toBytes();
   }
 }

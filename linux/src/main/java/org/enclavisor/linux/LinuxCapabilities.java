@@ -1,0 +1,8 @@
+package org.enclavisor.linux;
+
+/** x */
+public final class LinuxCapabilities {
+  private LinuxCapabilities() {}
+
+  static void require() {}
+}

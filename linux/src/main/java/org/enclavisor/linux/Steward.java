@@ -1,0 +1,196 @@
+package org.enclavisor.linux;
+
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.util.concurrent.locks.ReentrantLock;
+import org.enclavisor.monitor.spi.PlatformException;
+
+/**
+ * The JVM's end of the steward, the thread in an enclave process that makes system calls to order. Thread-safe: one
+ * order at a time.
+ *
+ * <p>The steward is always in one of two system calls that the kernel holds until we answer: its question for the next
+ * order, or the order itself. Kernel and registers carry everything that counts: who asks (thread), from where (RIP),
+ * what (number and arguments), and how the last order went (first argument of the question). Nothing of it can be
+ * written by enclave code.
+ */
+final class Steward implements AutoCloseable {
+  private static final int NOTIF_RECV = 0xC0502100;
+  private static final int NOTIF_SEND = 0xC0182101;
+  private static final int NOTIF_SET_FLAGS = 0x40082104;
+  private static final int SYNC_WAKE_UP = 1;
+  private static final int CONTINUE = 1;
+  private static final int NOTIF_BYTES = 80;
+  private static final int RESPONSE_BYTES = 24;
+  private static final int POLLIN = 1;
+  private static final int PATIENCE_MILLIS = 10_000;
+  private static final int ARGUMENTS = 6;
+
+  private final ReentrantLock lock = new ReentrantLock();
+  private final Arena arena = Arena.ofShared();
+  private final MemorySegment notif = arena.allocate(NOTIF_BYTES, 8);
+  private final MemorySegment response = arena.allocate(RESPONSE_BYTES, 8);
+  private final StubProcess process;
+  private final int listener;
+  private final MemorySegment orderPage;
+  private final long site;
+  private final long cookie;
+  private long question;
+  private boolean closed;
+
+  /**
+   * Takes over a listener whose steward is about to ask its first question.
+   *
+   * @param orderPage number and six arguments of the order, which the process can read and not write
+   * @param site what RIP is in the steward's system calls
+   */
+  Steward(StubProcess process, int listener, MemorySegment orderPage, long site, int cookie) {
+    this.process = process;
+    this.listener = listener;
+    this.orderPage = orderPage;
+    this.site = site;
+    this.cookie = (long) cookie << 32;
+    // SAFETY: takes the flag by value. Kernels before 6.6 lack it, and are only slower.
+    Kernel.raw(Syscall.IOCTL, listener, NOTIF_SET_FLAGS, SYNC_WAKE_UP);
+    boolean asked = false;
+    try {
+      receive();
+      if (!isQuestion()) {
+        throw violated("its first call was " + describe());
+      }
+      question = notif.get(ValueLayout.JAVA_LONG, 0);
+      asked = true;
+    } finally {
+      if (!asked) {
+        close();
+      }
+    }
+  }
+
+  /**
+   * Has a system call made in the process; its result or −errno.
+   *
+   * @throws PlatformException if the process is gone, or anything but the order came from the steward
+   */
+  long order(int number, long... arguments) {
+    lock.lock();
+    try {
+      if (closed) {
+        throw gone();
+      }
+      orderPage.set(ValueLayout.JAVA_LONG, 0, number);
+      for (int i = 0; i < ARGUMENTS; i++) {
+        orderPage.set(ValueLayout.JAVA_LONG, 8 + 8L * i, i < arguments.length ? arguments[i] : 0);
+      }
+      respond(question, 0, 0);
+      receive();
+      if (!isOrdered(number, arguments)) {
+        throw violated("ordered was call %d, it made %s".formatted(number, describe()));
+      }
+      respond(notif.get(ValueLayout.JAVA_LONG, 0), 0, CONTINUE);
+      receive();
+      if (!isQuestion()) {
+        throw violated("after its order it made " + describe());
+      }
+      question = notif.get(ValueLayout.JAVA_LONG, 0);
+      return argument(0);
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  /** The same, for a call that must not fail. */
+  long require(String call, int number, long... arguments) {
+    return Kernel.check(call + " in the enclave process", order(number, arguments), arguments);
+  }
+
+  private boolean isQuestion() {
+    return comesFromSteward() && number() == StubProgram.NEXT;
+  }
+
+  private boolean isOrdered(int number, long[] arguments) {
+    boolean same = comesFromSteward() && number() == number;
+    for (int i = 0; i < ARGUMENTS; i++) {
+      long expected = (i < arguments.length ? arguments[i] : 0) | (i == 4 ? cookie : 0);
+      same &= argument(i) == expected;
+    }
+    return same;
+  }
+
+  private boolean comesFromSteward() {
+    return notif.get(ValueLayout.JAVA_INT, 8) == process.pid() && notif.get(ValueLayout.JAVA_LONG, 24) == site;
+  }
+
+  private int number() {
+    return notif.get(ValueLayout.JAVA_INT, 16);
+  }
+
+  private long argument(int index) {
+    return notif.get(ValueLayout.JAVA_LONG, 32 + 8L * index);
+  }
+
+  private String describe() {
+    return "call %d(%x, %x, %x, %x, .., %x) at 0x%x by thread %d"
+        .formatted(
+            number(), argument(0), argument(1), argument(2), argument(3), argument(5),
+            notif.get(ValueLayout.JAVA_LONG, 24), notif.get(ValueLayout.JAVA_INT, 8));
+  }
+
+  private void receive() {
+    long events = Kernel.poll(listener, POLLIN, PATIENCE_MILLIS);
+    if (events == -Errno.EINTR) {
+      receive();
+      return;
+    }
+    if (events == 0) {
+      throw violated("its steward did not answer within " + PATIENCE_MILLIS + " ms");
+    }
+    if (events < 0 || (events & POLLIN) == 0) {
+      throw gone();
+    }
+    notif.fill((byte) 0);
+    // SAFETY: the kernel writes a struct seccomp_notif, 80 bytes; the buffer is that long and zero, as it wants it.
+    long result = Kernel.raw(Syscall.IOCTL, listener, NOTIF_RECV, notif.address());
+    if (Kernel.failed(result)) {
+      throw gone();
+    }
+  }
+
+  private void respond(long id, int error, int flags) {
+    response.set(ValueLayout.JAVA_LONG, 0, id);
+    response.set(ValueLayout.JAVA_LONG, 8, 0);
+    response.set(ValueLayout.JAVA_INT, 16, error);
+    response.set(ValueLayout.JAVA_INT, 20, flags);
+    // SAFETY: the kernel reads a struct seccomp_notif_resp, 24 bytes. CONTINUE is safe here: no argument of an order is
+    // a pointer whose target matters, and registers cannot change while the thread waits.
+    if (Kernel.failed(Kernel.raw(Syscall.IOCTL, listener, NOTIF_SEND, response.address()))) {
+      throw gone();
+    }
+  }
+
+  private PlatformException violated(String what) {
+    process.kill("the enclave process left its script: " + what);
+    return new PlatformException("the enclave process was ended, for it left its script: " + what);
+  }
+
+  private PlatformException gone() {
+    String death = process.death();
+    return new PlatformException(death == null ? "the enclave process is gone" : death);
+  }
+
+  /** Gives the listener back; the process must be gone, or go. Idempotent. */
+  @Override
+  public void close() {
+    lock.lock();
+    try {
+      if (!closed) {
+        closed = true;
+        Kernel.close(listener);
+        arena.close();
+      }
+    } finally {
+      lock.unlock();
+    }
+  }
+}

@@ -1,0 +1,354 @@
+package org.enclavisor.linux;
+
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.security.SecureRandom;
+import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.Deque;
+import java.util.List;
+import java.util.concurrent.locks.LockSupport;
+import org.enclavisor.isa.Permissions;
+import org.enclavisor.monitor.spi.AddressSpace;
+import org.enclavisor.monitor.spi.AddressSpaceLayout;
+import org.enclavisor.monitor.spi.Exit;
+import org.enclavisor.monitor.spi.LogicalProcessor;
+import org.enclavisor.monitor.spi.PlatformException;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * An enclave process with its memory. Thread-safe.
+ *
+ * <p>Lock order: this object, then the {@link Steward}'s lock. Whoever waits for enclave code holds neither.
+ */
+final class StubAddressSpace implements AddressSpace {
+  private static final int PR_SET_DUMPABLE = 4;
+  private static final long START_PATIENCE_NANOS = 10_000_000_000L;
+  private static final long POLL_NANOS = 20_000;
+  private static final SecureRandom RANDOM = new SecureRandom();
+
+  /** CLONE_VM | FS | FILES | SIGHAND | THREAD | SYSVSEM: a thread, and nothing told to anybody. */
+  private static final long CLONE_THREAD = 0x100 | 0x200 | 0x400 | 0x800 | 0x10000 | 0x40000;
+
+  private final StubPlatform platform;
+  private final StubLayout layout;
+  private final StubFiles files;
+  private final StubMemory memory;
+  private final StubProcess process;
+  private final Steward steward;
+  private final SitePatches patches;
+  private final BaseTable bases;
+  private final long unknownBaseTrap;
+  private final PermissionRuns permissions = new PermissionRuns();
+  private final List<StubProcessor> lent = new ArrayList<>();
+  private final Deque<Integer> idleBlocks = new ArrayDeque<>();
+  private final List<Integer> tids = new ArrayList<>();
+  private boolean closed;
+
+  private StubAddressSpace(
+      StubPlatform platform,
+      StubLayout layout,
+      StubProgram program,
+      StubFiles files,
+      StubMemory memory,
+      StubProcess process,
+      Steward steward) {
+    this.platform = platform;
+    this.layout = layout;
+    this.files = files;
+    this.memory = memory;
+    this.process = process;
+    this.steward = steward;
+    this.unknownBaseTrap = program.unknownBaseTrap();
+    this.bases =
+        new BaseTable(memory.stub().asSlice(StubLayout.BASES, 8L * StubLayout.BASE_COUNT), layout.processors());
+    this.patches =
+        new SitePatches(
+            layout,
+            program,
+            memory.enclave(),
+            memory.patches(),
+            memory.stub().asSlice(StubLayout.TRAMPOLINES, Kernel.PAGE),
+            this::mapPage);
+  }
+
+  /** Starts a process and locks it up. */
+  static StubAddressSpace create(StubPlatform platform, AddressSpaceLayout wanted) {
+    LinuxMachine machine = LinuxMachine.INSTANCE;
+    StubLayout layout = StubLayout.of(wanted, machine.xsaveBytes());
+    StubBlock block = new StubBlock(layout, machine.xcr0());
+    StubProgram program = new StubProgram(layout, block);
+    int cookie = RANDOM.nextInt();
+    StubFiles files = new StubFiles(layout);
+    StubMemory memory = null;
+    StubProcess process = null;
+    Steward steward = null;
+    try {
+      memory = StubMemory.map(layout, files);
+      StartScript script =
+          StartScript.of(new StartScript.Inputs(layout, program, block, Kernel.getpid(), cookie, files));
+      Kernel.fill(files.program, elf(layout, program, block, script));
+      process = platform.keeper().start(() -> start(files));
+      awaitLocked(process, memory, layout, script);
+      int listener = Kernel.pidfdGetfd(process.pidfd(), script.listener());
+      MemorySegment order = memory.stub().asSlice(StubLayout.ORDER, StubLayout.BASES - StubLayout.ORDER);
+      steward = new Steward(process, listener, order, program.stewardSite(), cookie);
+      steward.require("close", Syscall.CLOSE, script.listener());
+      steward.require("prctl(PR_SET_DUMPABLE)", Syscall.PRCTL, PR_SET_DUMPABLE, 0);
+      steward.require("munmap", Syscall.MUNMAP, layout.stub() + StubLayout.SCRIPT, StubLayout.SCRIPT_BYTES);
+      files.closeButEnclave();
+      StubAddressSpace space = new StubAddressSpace(platform, layout, program, files, memory, process, steward);
+      process.onDeath(space::wakeHosts);
+      return space;
+    } catch (PlatformException e) {
+      if (process != null) {
+        process.kill("its start failed");
+        process.awaitEnd();
+      }
+      if (steward != null) {
+        steward.close();
+      }
+      if (memory != null) {
+        memory.close();
+      }
+      files.close();
+      throw e;
+    }
+  }
+
+  private static StubProcess start(StubFiles f) {
+    return new StubProcess(
+        ChildProcess.start("enclavisor-enclave", f.program, f.program, f.stub, f.enclave, f.untrusted, f.patches));
+  }
+
+  private static byte[] elf(StubLayout layout, StubProgram program, StubBlock block, StartScript script) {
+    return ElfFile.of(
+        layout.stub(),
+        program.entry(),
+        program.text(),
+        block.text(),
+        layout.stub() + StubLayout.SCRIPT,
+        script.toBytes());
+  }
+
+  /** No enclave code has run yet: the word can be trusted. */
+  private static void awaitLocked(StubProcess process, StubMemory memory, StubLayout layout, StartScript script) {
+    MemorySegment mailbox = memory.block(layout, 0).asSlice(StubLayout.MAILBOX);
+    long deadline = System.nanoTime() + START_PATIENCE_NANOS;
+    while ((int) Mailbox.INT.getAcquire(mailbox, (long) Mailbox.READY) == 0) {
+      if (process.death() != null) {
+        throw new PlatformException("the enclave process did not start: " + script.explain(process));
+      }
+      if (System.nanoTime() - deadline > 0) {
+        throw new PlatformException("the enclave process did not start within 10 s");
+      }
+      LockSupport.parkNanos(POLL_NANOS);
+    }
+  }
+
+  // ---- the SPI
+
+  @Override
+  public long enclaveBase() {
+    return layout.enclave();
+  }
+
+  @Override
+  public MemorySegment enclave() {
+    return memory.enclave();
+  }
+
+  @Override
+  public long untrustedBase() {
+    return layout.untrusted();
+  }
+
+  @Override
+  public MemorySegment untrusted() {
+    return memory.untrusted();
+  }
+
+  @Override
+  public synchronized void protect(long offset, long length, Permissions wanted) {
+    if ((offset | length) % Kernel.PAGE != 0
+        || offset < 0
+        || length <= 0
+        || length > layout.enclaveBytes()
+        || offset > layout.enclaveBytes() - length) {
+      throw new IllegalArgumentException(
+          "offset=0x%x length=0x%x: expected whole pages within 0x%x bytes"
+              .formatted(offset, length, layout.enclaveBytes()));
+    }
+    requireAlive();
+    patches.drop(offset, length, wanted);
+    steward.require("mprotect", Syscall.MPROTECT, layout.enclave() + offset, length, protection(wanted));
+    permissions.set(offset, length, wanted);
+  }
+
+  @Override
+  public synchronized LogicalProcessor processor() {
+    requireAlive();
+    if (lent.size() == layout.processors()) {
+      throw new PlatformException("processors=%d: all are in use".formatted(layout.processors()));
+    }
+    Integer idle = idleBlocks.poll();
+    int index = idle == null ? bear() : idle;
+    StubProcessor processor =
+        new StubProcessor(this, index, tids.get(index), memory.block(layout, index), platform.waiting());
+    lent.add(processor);
+    return processor;
+  }
+
+  @Override
+  public synchronized long residentBytes() {
+    if (closed) {
+      throw new IllegalStateException("the address space is closed");
+    }
+    return Kernel.residentBytes(files.enclave);
+  }
+
+  @Override
+  public void close() {
+    List<StubProcessor> users;
+    synchronized (this) {
+      if (closed) {
+        return;
+      }
+      closed = true;
+      users = List.copyOf(lent);
+    }
+    process.kill("the address space was closed");
+    process.awaitEnd();
+    wakeHosts();
+    steward.close();
+    for (StubProcessor user : users) {
+      user.leaveForGood();
+    }
+    memory.close();
+    files.close();
+    platform.forget(this);
+  }
+
+  // ---- for the logical processors
+
+  StubLayout layout() {
+    return layout;
+  }
+
+  BaseTable bases() {
+    return bases;
+  }
+
+  SitePatches patches() {
+    return patches;
+  }
+
+  long unknownBaseTrap() {
+    return unknownBaseTrap;
+  }
+
+  int pid() {
+    return process.pid();
+  }
+
+  @Nullable String death() {
+    return process.death();
+  }
+
+  Exit.Death deathExit() {
+    String reason = process.death();
+    return new Exit.Death(reason == null ? "the enclave process is gone" : reason);
+  }
+
+  /** Ends the process, because its enclave broke something that no enclave has a use for breaking. */
+  Exit.Death violated(String what) {
+    process.kill("the enclave process was ended: " + what);
+    process.awaitEnd();
+    return deathExit();
+  }
+
+  /** Whether the three bytes at a linear address are ENCLU, as the enclave was loaded or wrote it. */
+  boolean isEnclu(long address) {
+    long offset = address - layout.enclave();
+    if (offset < 0 || offset > layout.enclaveBytes() - 3) {
+      return false;
+    }
+    MemorySegment bytes = memory.enclave();
+    return bytes.get(ValueLayout.JAVA_BYTE, offset) == 0x0F
+        && bytes.get(ValueLayout.JAVA_BYTE, offset + 1) == 0x01
+        && bytes.get(ValueLayout.JAVA_BYTE, offset + 2) == (byte) 0xD7;
+  }
+
+  void patch(long site, long rax) {
+    if (platform.options().strict()) {
+      return;
+    }
+    synchronized (this) {
+      if (!closed && process.death() == null) {
+        patches.patch(site, rax, permissions.at(site - layout.enclave() & -Kernel.PAGE));
+      }
+    }
+  }
+
+  synchronized void giveBack(StubProcessor processor) {
+    if (lent.remove(processor)) {
+      bases.release(processor, processor.index());
+      idleBlocks.add(processor.index());
+    }
+  }
+
+  // ---- orders
+
+  /** A new thread, which comes to wait in its block. */
+  private int bear() {
+    int index = tids.size();
+    memory.prepareBlock(layout, index, LinuxMachine.INSTANCE.xsaveBytes());
+    long stack = layout.block(index) + layout.blockBytes() - 64;
+    int tid = (int) steward.require("clone", Syscall.CLONE, CLONE_THREAD, stack);
+    MemorySegment mailbox = memory.block(layout, index).asSlice(StubLayout.MAILBOX);
+    long deadline = System.nanoTime() + START_PATIENCE_NANOS;
+    while (((int) Mailbox.INT.getAcquire(mailbox, (long) Mailbox.CONTROL) & Mailbox.GUEST) != 0) {
+      if (process.death() != null || System.nanoTime() - deadline > 0) {
+        throw new PlatformException("a new thread of the enclave process did not come: " + process.death());
+      }
+      LockSupport.parkNanos(POLL_NANOS);
+    }
+    tids.add(tid);
+    return index;
+  }
+
+  private void mapPage(long enclaveOffset, boolean patched, long fileOffset, Permissions wanted) {
+    steward.require(
+        "mmap",
+        Syscall.MMAP,
+        layout.enclave() + enclaveOffset,
+        Kernel.PAGE,
+        protection(wanted),
+        Kernel.MAP_SHARED | Kernel.MAP_FIXED | Kernel.MAP_NORESERVE,
+        patched ? files.patches : files.enclave,
+        fileOffset);
+  }
+
+  private void requireAlive() {
+    if (closed) {
+      throw new PlatformException("the address space is closed");
+    }
+    String death = process.death();
+    if (death != null) {
+      throw new PlatformException(death);
+    }
+  }
+
+  /** On the keeper's thread, which must not wait for the space's lock: an order under way holds it. */
+  private void wakeHosts() {
+    for (int i = 0; i < layout.processors(); i++) {
+      Kernel.futexWake(memory.stub().address() + layout.blockOffset(i) + StubLayout.MAILBOX, Integer.MAX_VALUE);
+    }
+  }
+
+  private static int protection(Permissions p) {
+    return (p.read() ? Kernel.PROT_READ : 0)
+        | (p.write() ? Kernel.PROT_WRITE : 0)
+        | (p.execute() ? Kernel.PROT_EXEC : 0);
+  }
+}

@@ -1,0 +1,120 @@
+package org.enclavisor.linux;
+
+import org.enclavisor.monitor.spi.AddressSpaceLayout;
+import org.enclavisor.monitor.spi.PlatformException;
+
+/**
+ * Where everything lies in an enclave process. The stub's region has one shape, so that an offset from {@link #stub} is
+ * also the offset in the memory file behind it:
+ *
+ * <pre>
+ *   +0x0000  common text: start, steward, signal entry, dispatch      r-x  program
+ *   +0x2000  trampolines, one for each patched site                   r-x  (the JVM writes)
+ *   +0x3000  orders, signal stacks, FS bases of the processors        r--  (the JVM writes)
+ *   +0x4000  the start script, unmapped before enclave code runs      r--  program
+ *   +0x10000 one block for each logical processor:
+ *              +0x0000  block text                                    r-x  program
+ *              +0x1000  {@link Mailbox}, XSAVE area, signal stack      rw-
+ * </pre>
+ *
+ * <p>A block's text reaches its mailbox relative to RIP, and so needs no register to find it. Blocks are aligned to
+ * their size: the signal stack's address tells the block.
+ */
+record StubLayout(
+    long stub, int blockBytes, int processors, long enclave, long enclaveBytes, long untrusted, long untrustedBytes) {
+
+  static final int COMMON_TEXT_BYTES = 0x2000;
+  static final int TRAMPOLINES = 0x2000;
+  static final int TRAMPOLINE_BYTES = 32;
+  static final int TRAMPOLINE_COUNT = Kernel.PAGE / TRAMPOLINE_BYTES;
+  static final int ORDERS = 0x3000;
+  static final int ORDER = ORDERS;
+  static final int BASES = ORDERS + 0x40;
+  static final int SCRIPT = 0x4000;
+  static final int SCRIPT_BYTES = 0xC000;
+  static final int BLOCKS = 0x10000;
+  static final int MAILBOX = 0x1000;
+  static final int BLOCK_TEXT_BYTES = 0x1000;
+
+  /** How many logical processors can leave by the jump; those beyond leave by a trap. */
+  static final int BASE_COUNT = 48;
+
+  static final int STACKS = ORDERS + 0x200;
+  static final int STACK_T_BYTES = 32;
+
+  /** Limited by the page that holds the {@code stack_t}s. */
+  static final int MAX_PROCESSORS = (Kernel.PAGE - 0x200) / STACK_T_BYTES;
+
+  private static final long LOWEST = 0x1_0000;
+  private static final long HIGHEST = 0x7FFF_0000_0000L;
+  private static final long DEFAULT_ENCLAVE = 0x1000_0000_0000L;
+  private static final long GAP = 1L << 24;
+  private static final long WINDOW = 1L << 32;
+
+  /** The end of what user space can map with four levels of page tables. */
+  static final long TASK_END = 0x7FFF_FFFF_F000L;
+
+  static StubLayout of(AddressSpaceLayout wanted, int xsaveBytes) {
+    if (wanted.processors() > MAX_PROCESSORS) {
+      throw new PlatformException(
+          "processors=%d: this platform has room for %d".formatted(wanted.processors(), MAX_PROCESSORS));
+    }
+    long size = wanted.enclaveSize();
+    long enclave = wanted.enclaveBase() != 0 ? wanted.enclaveBase() : alignUp(DEFAULT_ENCLAVE, size);
+    int block = 0x10000;
+    // The signal stack holds a frame of a trap and, below it, one of an interrupt that came to the stub.
+    while (block - MAILBOX - Mailbox.XSAVE < 4 * (xsaveBytes + 2048)) {
+      block *= 2;
+    }
+    long region = BLOCKS + (long) wanted.processors() * block;
+    long below = alignDown(enclave - GAP - region, block);
+    if (enclave > GAP + region && crossesWindow(below, region)) {
+      below = alignDown((below & -WINDOW) + WINDOW - region, block);
+    }
+    long untrustedBytes = wanted.untrustedSize();
+    long untrustedBelow = alignDown(below - GAP - untrustedBytes, 1L << 21);
+    if (untrustedBelow >= LOWEST && below >= LOWEST && enclave + size <= HIGHEST) {
+      return new StubLayout(
+          below, block, wanted.processors(), enclave, size, untrustedBelow, untrustedBytes);
+    }
+    long above = alignUp(enclave + size + GAP, block);
+    if (crossesWindow(above, region)) {
+      above = alignUp(above, WINDOW);
+    }
+    long untrustedAbove = alignUp(above + region + GAP, 1L << 21);
+    if (enclave < LOWEST || size > HIGHEST || untrustedAbove > HIGHEST - untrustedBytes) {
+      throw new PlatformException(
+          "no room for an ELRANGE of 0x%x bytes at 0x%x".formatted(size, enclave));
+    }
+    return new StubLayout(above, block, wanted.processors(), enclave, size, untrustedAbove, untrustedBytes);
+  }
+
+  /** Bytes of the stub's region, and of the file behind it. */
+  long stubBytes() {
+    return BLOCKS + (long) processors * blockBytes;
+  }
+
+  long block(int index) {
+    return stub + blockOffset(index);
+  }
+
+  long blockOffset(int index) {
+    return BLOCKS + (long) index * blockBytes;
+  }
+
+  boolean inStub(long address) {
+    return address - stub >= 0 && address - stub < stubBytes();
+  }
+
+  private static boolean crossesWindow(long start, long bytes) {
+    return start / WINDOW != (start + bytes - 1) / WINDOW;
+  }
+
+  private static long alignUp(long value, long alignment) {
+    return (value + alignment - 1) & -alignment;
+  }
+
+  private static long alignDown(long value, long alignment) {
+    return value & -alignment;
+  }
+}

@@ -1,0 +1,96 @@
+package org.enclavisor.linux;
+
+import java.util.HashSet;
+import java.util.List;
+import java.util.Set;
+import org.enclavisor.monitor.spi.AddressSpace;
+import org.enclavisor.monitor.spi.AddressSpaceLayout;
+import org.enclavisor.monitor.spi.Machine;
+import org.enclavisor.monitor.spi.Platform;
+import org.enclavisor.monitor.spi.PlatformException;
+
+/**
+ * Runs enclaves at native speed, each in a process that can reach nothing but its own memory. Thread-safe.
+ *
+ * <p>See {@code docs/internals/stub.md} for how.
+ */
+public final class StubPlatform implements Platform {
+  private final StubOptions options;
+  private final ProcessKeeper keeper = new ProcessKeeper("enclavisor-keeper");
+  private final Set<StubAddressSpace> spaces = new HashSet<>();
+  private boolean closed;
+
+  private StubPlatform(StubOptions options) {
+    this.options = options;
+  }
+
+  /** With {@link StubOptions#DEFAULT}. */
+  public static StubPlatform open() {
+    return open(StubOptions.DEFAULT);
+  }
+
+  /**
+   * Opens the platform; enclave processes are started by {@link #create} only.
+   *
+   * @throws PlatformException if this machine lacks something that it needs; the message says what and what to do
+   */
+  public static StubPlatform open(StubOptions options) {
+    LinuxCapabilities.require();
+    return new StubPlatform(options);
+  }
+
+  @Override
+  public String name() {
+    return "stub";
+  }
+
+  @Override
+  public Machine machine() {
+    return LinuxMachine.INSTANCE;
+  }
+
+  @Override
+  public AddressSpace create(AddressSpaceLayout layout) {
+    synchronized (this) {
+      if (closed) {
+        throw new PlatformException("the platform is closed");
+      }
+    }
+    StubAddressSpace space = StubAddressSpace.create(this, layout);
+    synchronized (this) {
+      if (!closed) {
+        spaces.add(space);
+        return space;
+      }
+    }
+    space.close();
+    throw new PlatformException("the platform is closed");
+  }
+
+  @Override
+  public void close() {
+    List<StubAddressSpace> open;
+    synchronized (this) {
+      closed = true;
+      open = List.copyOf(spaces);
+    }
+    open.forEach(StubAddressSpace::close);
+    keeper.close();
+  }
+
+  StubOptions options() {
+    return options;
+  }
+
+  ProcessKeeper keeper() {
+    return keeper;
+  }
+
+  Waiting waiting() {
+    return new Waiting();
+  }
+
+  synchronized void forget(StubAddressSpace space) {
+    spaces.remove(space);
+  }
+}

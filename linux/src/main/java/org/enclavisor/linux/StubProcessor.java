@@ -1,0 +1,380 @@
+package org.enclavisor.linux;
+
+import static java.lang.foreign.ValueLayout.JAVA_INT;
+import static java.lang.foreign.ValueLayout.JAVA_LONG;
+
+import java.lang.foreign.MemorySegment;
+import java.lang.invoke.MethodHandles;
+import java.lang.invoke.VarHandle;
+import org.enclavisor.monitor.spi.Exit;
+import org.enclavisor.monitor.spi.Extended;
+import org.enclavisor.monitor.spi.LogicalProcessor;
+import org.enclavisor.monitor.spi.Registers;
+
+/**
+ * One thread of an enclave process, and the JVM's end of its mailbox. {@link #enter} belongs to one thread at a time,
+ * {@link #interrupt} and {@link #close} to any.
+ */
+final class StubProcessor implements LogicalProcessor {
+  private static final VarHandle INSIDE;
+
+  static {
+    try {
+      INSIDE = MethodHandles.lookup().findVarHandle(StubProcessor.class, "inside", boolean.class);
+    } catch (ReflectiveOperationException e) {
+      throw new ExceptionInInitializerError(e);
+    }
+  }
+
+  private static final int TF = 1 << 8;
+
+  /**
+   * CF, PF, AF, ZF, SF, TF, DF, OF, NT, AC, ID: what user code may set. Bit 1 and IF are always set. RF, which every
+   * fault sets in the flags it saves, is left out: only a debugger's breakpoints would need it.
+   */
+  private static final long USER_FLAGS = 0x0024_4DD5L;
+
+  private static final long FIXED_FLAGS = 0x202;
+
+  /** SF, ZF, AF, PF and CF, as LAHF brings them. */
+  private static final int LAHF_FLAGS = 0xD5;
+
+  private static final long OVERFLOW = 0x800;
+  private static final int EEXIT = 4;
+  private static final int USER_CS = 0x33;
+  private static final int USER_SS = 0x2B;
+  private static final int INVALID_OPCODE = 6;
+  private static final int GENERAL_PROTECTION = 13;
+  private static final int PAGE_FAULT = 14;
+  private static final int BREAKPOINT = 3;
+  private static final int SYSCALL_BYTES = 2;
+  private static final long INTERRUPT_PATIENCE_NANOS = 2_000_000_000L;
+
+  private final StubAddressSpace space;
+  private final int index;
+  private final int tid;
+  private final MemorySegment mailbox;
+  private final long controlAddress;
+  private final long blockAddress;
+  private final long mailboxInEnclave;
+  private final int xsaveBytes;
+  private final ExtendedState extended;
+  private final Waiting waiting;
+  private final Object interruptLock = new Object();
+
+  private volatile boolean inside;
+  private volatile boolean interrupting;
+  private volatile boolean closed;
+  private volatile long ownedBase = BaseTable.nobody();
+  private volatile long currentBase;
+
+  /** Where the extended state of the last trap lies in the mailbox's block, or 0 if it is still in the registers. */
+  private long trapState;
+
+  StubProcessor(StubAddressSpace space, int index, int tid, MemorySegment block, Waiting waiting) {
+    this.space = space;
+    this.index = index;
+    this.tid = tid;
+    this.mailbox = block.asSlice(StubLayout.MAILBOX);
+    this.controlAddress = mailbox.address() + Mailbox.CONTROL;
+    this.blockAddress = space.layout().block(index);
+    this.mailboxInEnclave = blockAddress + StubLayout.MAILBOX;
+    this.xsaveBytes = LinuxMachine.INSTANCE.xsaveBytes();
+    this.extended = new ExtendedState(LinuxMachine.INSTANCE);
+    this.waiting = waiting;
+  }
+
+  @Override
+  public Exit enter(Registers registers, Extended state) {
+    if (!canonical(registers.rip) || !canonical(registers.fsBase) || !canonical(registers.gsBase)) {
+      return new Exit.Fault(GENERAL_PROTECTION, 0, 0);
+    }
+    begin(registers.fsBase);
+    try {
+      store(registers, state);
+      int before = (int) Mailbox.INT.getAndSet(mailbox, (long) Mailbox.CONTROL, Mailbox.GUEST);
+      if (before == (Mailbox.HOST | Mailbox.ASLEEP)) {
+        Kernel.futexWake(controlAddress, 1);
+      }
+      if (!waiting.await(mailbox, controlAddress, space)) {
+        return space.deathExit();
+      }
+      return load(registers);
+    } finally {
+      inside = false;
+    }
+  }
+
+  private void begin(long fsBase) {
+    if (closed) {
+      throw new IllegalStateException("the logical processor is closed");
+    }
+    if (interrupting) {
+      awaitInterrupter();
+    }
+    currentBase = fsBase;
+    if (!INSIDE.compareAndSet(this, false, true)) {
+      throw new IllegalStateException("another thread is inside on this logical processor");
+    }
+    if (ownedBase != fsBase) {
+      space.bases().claim(this, index, fsBase);
+    }
+  }
+
+  /** An interrupt of the entry before must have arrived before the next begins, lest it hit the wrong one. */
+  private void awaitInterrupter() {
+    synchronized (interruptLock) {
+      // Only to wait: an interrupter holds the lock until its signal has arrived.
+    }
+  }
+
+  // ---- registers in and out
+
+  private void store(Registers r, Extended state) {
+    MemorySegment m = mailbox;
+    long flags = r.rflags & USER_FLAGS | FIXED_FLAGS;
+    m.set(JAVA_INT, Mailbox.KIND, (flags & TF) == 0 ? Mailbox.BY_JUMP : Mailbox.BY_IRET);
+    long restore = trapState;
+    if (state == Extended.LOAD) {
+      extended.storeTo(m.asSlice(Mailbox.XSAVE, xsaveBytes));
+      restore = mailboxInEnclave + Mailbox.XSAVE;
+    }
+    trapState = 0;
+    m.set(JAVA_LONG, Mailbox.RESTORE, restore);
+    m.set(JAVA_LONG, Mailbox.RIP, r.rip);
+    m.set(JAVA_LONG, Mailbox.CS, USER_CS);
+    m.set(JAVA_LONG, Mailbox.RFLAGS, flags);
+    m.set(JAVA_LONG, Mailbox.RSP, r.rsp);
+    m.set(JAVA_LONG, Mailbox.SS, USER_SS);
+    m.set(JAVA_LONG, Mailbox.RAX, r.rax);
+    m.set(JAVA_LONG, Mailbox.RCX, r.rcx);
+    m.set(JAVA_LONG, Mailbox.RDX, r.rdx);
+    m.set(JAVA_LONG, Mailbox.RBX, r.rbx);
+    m.set(JAVA_LONG, Mailbox.RBP, r.rbp);
+    m.set(JAVA_LONG, Mailbox.RSI, r.rsi);
+    m.set(JAVA_LONG, Mailbox.RDI, r.rdi);
+    m.set(JAVA_LONG, Mailbox.R8, r.r8);
+    m.set(JAVA_LONG, Mailbox.R9, r.r9);
+    m.set(JAVA_LONG, Mailbox.R10, r.r10);
+    m.set(JAVA_LONG, Mailbox.R11, r.r11);
+    m.set(JAVA_LONG, Mailbox.R12, r.r12);
+    m.set(JAVA_LONG, Mailbox.R13, r.r13);
+    m.set(JAVA_LONG, Mailbox.R14, r.r14);
+    m.set(JAVA_LONG, Mailbox.R15, r.r15);
+    m.set(JAVA_LONG, Mailbox.FS, r.fsBase);
+    m.set(JAVA_LONG, Mailbox.GS, r.gsBase);
+  }
+
+  private Exit load(Registers r) {
+    if (mailbox.get(JAVA_INT, Mailbox.KIND) == Mailbox.BY_TRAP) {
+      return loadTrap(r);
+    }
+    MemorySegment m = mailbox;
+    long rax = m.get(JAVA_LONG, Mailbox.RAX);
+    r.rdx = m.get(JAVA_LONG, Mailbox.RDX);
+    r.rbx = m.get(JAVA_LONG, Mailbox.RBX);
+    r.rsp = m.get(JAVA_LONG, Mailbox.RSP);
+    r.rbp = m.get(JAVA_LONG, Mailbox.RBP);
+    r.rsi = m.get(JAVA_LONG, Mailbox.RSI);
+    r.rdi = m.get(JAVA_LONG, Mailbox.RDI);
+    r.r8 = m.get(JAVA_LONG, Mailbox.R8);
+    r.r9 = m.get(JAVA_LONG, Mailbox.R9);
+    r.r10 = m.get(JAVA_LONG, Mailbox.R10);
+    r.r11 = m.get(JAVA_LONG, Mailbox.R11);
+    r.r12 = m.get(JAVA_LONG, Mailbox.R12);
+    r.r13 = m.get(JAVA_LONG, Mailbox.R13);
+    r.r14 = m.get(JAVA_LONG, Mailbox.R14);
+    r.r15 = m.get(JAVA_LONG, Mailbox.R15);
+    r.rflags = m.get(JAVA_LONG, Mailbox.RFLAGS);
+    r.fsBase = m.get(JAVA_LONG, Mailbox.FS);
+    r.gsBase = m.get(JAVA_LONG, Mailbox.GS);
+    return atTrampoline(r, rax);
+  }
+
+  /** RAX as the dispatch leaves it: the site's number, the flags that LAHF and SETO saved. EEXIT needs no RCX. */
+  private Exit atTrampoline(Registers r, long rax) {
+    long site = space.patches().siteOf((int) (rax >>> 16) & 0xFFFF);
+    long saved = rax >>> 8 & LAHF_FLAGS | ((rax & 1) != 0 ? OVERFLOW : 0);
+    r.rflags = (r.rflags & ~(LAHF_FLAGS | OVERFLOW) | saved) & USER_FLAGS | FIXED_FLAGS;
+    r.rax = EEXIT;
+    r.rcx = 0;
+    if (site == -1) { // nobody but an enclave that jumps into the stub comes with such a number
+      r.rip = space.layout().stub();
+      return new Exit.Fault(GENERAL_PROTECTION, 0, 0);
+    }
+    r.rip = site;
+    return Exit.Enclu.INSTANCE;
+  }
+
+  private Exit loadTrap(Registers r) {
+    long frame = mailbox.get(JAVA_LONG, Mailbox.FRAME) - mailboxInEnclave;
+    if (frame < Mailbox.XSAVE || frame > mailbox.byteSize() - SignalFrame.BYTES || (frame & 7) != 0) {
+      return space.violated("its mailbox names a signal frame outside of its stack");
+    }
+    MemorySegment f = mailbox.asSlice(frame, SignalFrame.BYTES);
+    r.r8 = f.get(JAVA_LONG, SignalFrame.R8);
+    r.r9 = f.get(JAVA_LONG, SignalFrame.R9);
+    r.r10 = f.get(JAVA_LONG, SignalFrame.R10);
+    r.r11 = f.get(JAVA_LONG, SignalFrame.R11);
+    r.r12 = f.get(JAVA_LONG, SignalFrame.R12);
+    r.r13 = f.get(JAVA_LONG, SignalFrame.R13);
+    r.r14 = f.get(JAVA_LONG, SignalFrame.R14);
+    r.r15 = f.get(JAVA_LONG, SignalFrame.R15);
+    r.rdi = f.get(JAVA_LONG, SignalFrame.RDI);
+    r.rsi = f.get(JAVA_LONG, SignalFrame.RSI);
+    r.rbp = f.get(JAVA_LONG, SignalFrame.RBP);
+    r.rbx = f.get(JAVA_LONG, SignalFrame.RBX);
+    r.rdx = f.get(JAVA_LONG, SignalFrame.RDX);
+    r.rax = f.get(JAVA_LONG, SignalFrame.RAX);
+    r.rcx = f.get(JAVA_LONG, SignalFrame.RCX);
+    r.rsp = f.get(JAVA_LONG, SignalFrame.RSP);
+    r.rip = f.get(JAVA_LONG, SignalFrame.RIP);
+    r.rflags = f.get(JAVA_LONG, SignalFrame.RFLAGS) & USER_FLAGS | FIXED_FLAGS;
+    r.fsBase = mailbox.get(JAVA_LONG, Mailbox.FS);
+    r.gsBase = mailbox.get(JAVA_LONG, Mailbox.GS);
+    long state = f.get(JAVA_LONG, SignalFrame.EXTENDED) - mailboxInEnclave;
+    if (state < Mailbox.XSAVE || state > mailbox.byteSize() - xsaveBytes || (state & 63) != 0) {
+      return space.violated("its signal frame names an extended state outside of its stack");
+    }
+    trapState = mailboxInEnclave + state;
+    long vector = f.get(JAVA_LONG, SignalFrame.TRAP);
+    int error = (int) f.get(JAVA_LONG, SignalFrame.ERROR);
+    long cr2 = f.get(JAVA_LONG, SignalFrame.CR2);
+    Exit exit = classify(r, mailbox.get(JAVA_INT, Mailbox.SIGNAL), vector, error, cr2);
+    if (exit != Exit.Enclu.INSTANCE) {
+      extended.loadFrom(mailbox.asSlice(state, xsaveBytes));
+    }
+    return exit;
+  }
+
+  private Exit classify(Registers r, int signal, long vector, int error, long cr2) {
+    if (signal == StubProcess.INTERRUPT) {
+      return Exit.Interrupt.INSTANCE;
+    }
+    if (signal == Kernel.SIGSYS) {
+      r.rip -= SYSCALL_BYTES;
+      return new Exit.Fault(INVALID_OPCODE, 0, 0);
+    }
+    if (r.rip == space.unknownBaseTrap()) {
+      return atTrampoline(r, r.rax);
+    }
+    if (vector == BREAKPOINT) {
+      r.rip--;
+      if (space.patches().isBreakpoint(r.rip) && space.isEnclu(r.rip)) {
+        return Exit.Enclu.INSTANCE;
+      }
+    }
+    // A processor with SGX knows the instruction and raises #GP for what it may not do outside of an enclave.
+    if ((vector == INVALID_OPCODE || vector == GENERAL_PROTECTION) && space.isEnclu(r.rip)) {
+      space.patch(r.rip, r.rax);
+      return Exit.Enclu.INSTANCE;
+    }
+    int known = vector >= 0 && vector < 32 ? (int) vector : GENERAL_PROTECTION;
+    return new Exit.Fault(known, error, known == PAGE_FAULT ? cr2 : 0);
+  }
+
+  private static boolean canonical(long address) {
+    return address << 16 >> 16 == address;
+  }
+
+  // ---- who runs with which FS base
+
+  long ownedBase() {
+    return ownedBase;
+  }
+
+  void ownedBase(long base) {
+    ownedBase = base;
+  }
+
+  boolean isInsideWith(long base) {
+    return inside && currentBase == base;
+  }
+
+  boolean isInside() {
+    return inside;
+  }
+
+  int index() {
+    return index;
+  }
+
+  int tid() {
+    return tid;
+  }
+
+  // ---- extended state, interruption, end
+
+  @Override
+  public MemorySegment extendedState() {
+    return extended.segment();
+  }
+
+  @Override
+  public void interrupt() {
+    synchronized (interruptLock) {
+      interrupting = true;
+      try {
+        VarHandle.fullFence();
+        if (inside && !closed) {
+          interruptInside();
+        }
+      } finally {
+        interrupting = false;
+      }
+    }
+  }
+
+  /** Signals until one has come to enclave code or the entry has ended anyway; then none is on its way any more. */
+  private void interruptInside() {
+    long deadline = System.nanoTime() + INTERRUPT_PATIENCE_NANOS;
+    while (isRunning()) {
+      int handled = (int) Mailbox.INT.getVolatile(mailbox, (long) Mailbox.HANDLED);
+      int ignored = (int) Mailbox.INT.getVolatile(mailbox, (long) Mailbox.IGNORED);
+      if (!Kernel.tgkill(space.pid(), tid, StubProcess.INTERRUPT)) {
+        return;
+      }
+      boolean arrived = false;
+      while (space.death() == null) {
+        arrived |= (int) Mailbox.INT.getVolatile(mailbox, (long) Mailbox.HANDLED) != handled;
+        if (arrived && (!isRunning() || (int) Mailbox.INT.getVolatile(mailbox, (long) Mailbox.IGNORED) != ignored)) {
+          break;
+        }
+        if (System.nanoTime() - deadline > 0) {
+          space.violated("it did not react to an interrupt");
+          return;
+        }
+        Thread.onSpinWait();
+      }
+    }
+  }
+
+  private boolean isRunning() {
+    return inside
+        && space.death() == null
+        && ((int) Mailbox.INT.getVolatile(mailbox, (long) Mailbox.CONTROL) & Mailbox.GUEST) != 0;
+  }
+
+  /** The process is gone and its memory about to go: waits until nobody uses it any more. */
+  void leaveForGood() {
+    synchronized (interruptLock) {
+      closed = true;
+    }
+    while (inside) {
+      Thread.onSpinWait();
+    }
+    waiting.close();
+  }
+
+  @Override
+  public void close() {
+    synchronized (interruptLock) {
+      if (closed) {
+        return;
+      }
+      closed = true;
+    }
+    waiting.close();
+    space.giveBack(this);
+  }
+}
