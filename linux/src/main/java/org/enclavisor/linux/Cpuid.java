@@ -34,6 +34,17 @@ public final class Cpuid {
     return NativeCode.call(Thunks.XGETBV, 0, 0, 0, 0, 0, 0, 0);
   }
 
+  /** The bits of MXCSR that may be set (SDM volume 1, 11.6.6). */
+  static int mxcsrMask() {
+    try (Arena arena = Arena.ofConfined()) {
+      MemorySegment area = arena.allocate(512, 16);
+      // SAFETY: FXSAVE writes 512 bytes to 16-aligned memory of that size.
+      NativeCode.call(Thunks.FXSAVE, area.address(), 0, 0, 0, 0, 0, 0);
+      int mask = area.get(ValueLayout.JAVA_INT, 28);
+      return mask == 0 ? 0xFFBF : mask;
+    }
+  }
+
   /** The processor's name, such as {@code AMD EPYC 9354 32-Core Processor}. */
   public static String brand() {
     StringBuilder name = new StringBuilder();

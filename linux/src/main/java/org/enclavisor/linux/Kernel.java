@@ -125,6 +125,21 @@ public final class Kernel {
     return memfdCreate(name, MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_EXEC, MFD_CLOEXEC | MFD_ALLOW_SEALING);
   }
 
+  /** An anonymous file that holds a program and can be executed, close-on-exec, sealed against any change. */
+  public static int memfdProgram(String name, byte[] program) {
+    int fd = memfdProgram(name);
+    boolean done = false;
+    try {
+      fill(fd, program);
+      done = true;
+      return fd;
+    } finally {
+      if (!done) {
+        close(fd);
+      }
+    }
+  }
+
   /** Writes an anonymous file, and seals it against any change. */
   public static void fill(int fd, byte[] content) {
     try (Arena arena = Arena.ofConfined()) {

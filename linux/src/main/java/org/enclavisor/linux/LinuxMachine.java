@@ -19,6 +19,8 @@ public final class LinuxMachine implements Machine {
   private final long xcr0 = Cpuid.xcr0() & ~AMX;
   private final int xsaveBytes = standardSize(xcr0);
 
+  private final int mxcsrBits = Cpuid.mxcsrMask();
+
   private LinuxMachine() {}
 
   @Override
@@ -29,6 +31,11 @@ public final class LinuxMachine implements Machine {
   @Override
   public int xsaveBytes() {
     return xsaveBytes;
+  }
+
+  /** The bits of MXCSR that may be set. */
+  int mxcsrBits() {
+    return mxcsrBits;
   }
 
   @Override

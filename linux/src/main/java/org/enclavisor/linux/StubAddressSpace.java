@@ -279,6 +279,19 @@ final class StubAddressSpace implements AddressSpace {
         && bytes.get(ValueLayout.JAVA_BYTE, offset + 2) == (byte) 0xD7;
   }
 
+  /** INT3 has two forms, CC and CD 03, and RIP is behind it: how long the one before an address is. */
+  int breakpointBytes(long rip) {
+    long offset = rip - layout.enclave();
+    if (offset < 2 || offset > layout.enclaveBytes()) {
+      return 1;
+    }
+    MemorySegment bytes = memory.enclave();
+    return bytes.get(ValueLayout.JAVA_BYTE, offset - 1) == 3
+            && bytes.get(ValueLayout.JAVA_BYTE, offset - 2) == (byte) 0xCD
+        ? 2
+        : 1;
+  }
+
   void patch(long site, long rax) {
     if (platform.options().strict()) {
       return;
@@ -291,7 +304,7 @@ final class StubAddressSpace implements AddressSpace {
   }
 
   synchronized void giveBack(StubProcessor processor) {
-    if (lent.remove(processor)) {
+    if (!closed && lent.remove(processor)) {
       bases.release(processor, processor.index());
       idleBlocks.add(processor.index());
     }

@@ -45,14 +45,13 @@ record StubLayout(
   /** Limited by the page that holds the {@code stack_t}s. */
   static final int MAX_PROCESSORS = (Kernel.PAGE - 0x200) / STACK_T_BYTES;
 
+  /** The end of what user space can map with four levels of page tables. */
+  static final long TASK_END = 0x7FFF_FFFF_F000L;
+
   private static final long LOWEST = 0x1_0000;
-  private static final long HIGHEST = 0x7FFF_0000_0000L;
   private static final long DEFAULT_ENCLAVE = 0x1000_0000_0000L;
   private static final long GAP = 1L << 24;
   private static final long WINDOW = 1L << 32;
-
-  /** The end of what user space can map with four levels of page tables. */
-  static final long TASK_END = 0x7FFF_FFFF_F000L;
 
   static StubLayout of(AddressSpaceLayout wanted, int xsaveBytes) {
     if (wanted.processors() > MAX_PROCESSORS) {
@@ -73,7 +72,7 @@ record StubLayout(
     }
     long untrustedBytes = wanted.untrustedSize();
     long untrustedBelow = alignDown(below - GAP - untrustedBytes, 1L << 21);
-    if (untrustedBelow >= LOWEST && below >= LOWEST && enclave + size <= HIGHEST) {
+    if (untrustedBelow >= LOWEST && below >= LOWEST && enclave + size <= TASK_END) {
       return new StubLayout(
           below, block, wanted.processors(), enclave, size, untrustedBelow, untrustedBytes);
     }
@@ -82,7 +81,7 @@ record StubLayout(
       above = alignUp(above, WINDOW);
     }
     long untrustedAbove = alignUp(above + region + GAP, 1L << 21);
-    if (enclave < LOWEST || size > HIGHEST || untrustedAbove > HIGHEST - untrustedBytes) {
+    if (enclave < LOWEST || size > TASK_END || untrustedAbove > TASK_END - untrustedBytes) {
       throw new PlatformException(
           "no room for an ELRANGE of 0x%x bytes at 0x%x".formatted(size, enclave));
     }

@@ -50,6 +50,8 @@ final class StubProcessor implements LogicalProcessor {
   private static final int SYSCALL_BYTES = 2;
   private static final long INTERRUPT_PATIENCE_NANOS = 2_000_000_000L;
 
+  private static final ExtendedState INITIAL = new ExtendedState(LinuxMachine.INSTANCE);
+
   private final StubAddressSpace space;
   private final int index;
   private final int tid;
@@ -71,6 +73,9 @@ final class StubProcessor implements LogicalProcessor {
   /** Where the extended state of the last trap lies in the mailbox's block, or 0 if it is still in the registers. */
   private long trapState;
 
+  /** Nothing has run yet: the registers may hold what another processor on this thread has left. */
+  private boolean fresh = true;
+
   StubProcessor(StubAddressSpace space, int index, int tid, MemorySegment block, Waiting waiting) {
     this.space = space;
     this.index = index;
@@ -86,11 +91,17 @@ final class StubProcessor implements LogicalProcessor {
 
   @Override
   public Exit enter(Registers registers, Extended state) {
-    if (!canonical(registers.rip) || !canonical(registers.fsBase) || !canonical(registers.gsBase)) {
-      return new Exit.Fault(GENERAL_PROTECTION, 0, 0);
+    if (!canonical(registers.rip)
+        || registers.fsBase >>> 47 != 0
+        || registers.gsBase >>> 47 != 0
+        || state == Extended.LOAD && !extended.isLoadable()) {
+      return refused();
     }
     begin(registers.fsBase);
     try {
+      if (space.death() != null) {
+        return space.deathExit();
+      }
       store(registers, state);
       int before = (int) Mailbox.INT.getAndSet(mailbox, (long) Mailbox.CONTROL, Mailbox.GUEST);
       if (before == (Mailbox.HOST | Mailbox.ASLEEP)) {
@@ -105,10 +116,20 @@ final class StubProcessor implements LogicalProcessor {
     }
   }
 
-  private void begin(long fsBase) {
+  /** What the stub could not load is refused before it gets there. */
+  private Exit refused() {
+    requireOpen();
+    return space.death() != null ? space.deathExit() : new Exit.Fault(GENERAL_PROTECTION, 0, 0);
+  }
+
+  private void requireOpen() {
     if (closed) {
       throw new IllegalStateException("the logical processor is closed");
     }
+  }
+
+  private void begin(long fsBase) {
+    requireOpen();
     if (interrupting) {
       awaitInterrupter();
     }
@@ -135,9 +156,10 @@ final class StubProcessor implements LogicalProcessor {
     long flags = r.rflags & USER_FLAGS | FIXED_FLAGS;
     m.set(JAVA_INT, Mailbox.KIND, (flags & TF) == 0 ? Mailbox.BY_JUMP : Mailbox.BY_IRET);
     long restore = trapState;
-    if (state == Extended.LOAD) {
-      extended.storeTo(m.asSlice(Mailbox.XSAVE, xsaveBytes));
+    if (state == Extended.LOAD || fresh) {
+      (state == Extended.LOAD ? extended : INITIAL).storeTo(m.asSlice(Mailbox.XSAVE, xsaveBytes));
       restore = mailboxInEnclave + Mailbox.XSAVE;
+      fresh = false;
     }
     trapState = 0;
     m.set(JAVA_LONG, Mailbox.RESTORE, restore);
@@ -259,7 +281,7 @@ final class StubProcessor implements LogicalProcessor {
       return atTrampoline(r, r.rax);
     }
     if (vector == BREAKPOINT) {
-      r.rip--;
+      r.rip -= space.breakpointBytes(r.rip);
       if (space.patches().isBreakpoint(r.rip) && space.isEnclu(r.rip)) {
         return Exit.Enclu.INSTANCE;
       }
@@ -358,7 +380,7 @@ final class StubProcessor implements LogicalProcessor {
   /** The process is gone and its memory about to go: waits until nobody uses it any more. */
   void leaveForGood() {
     synchronized (interruptLock) {
-      closed = true;
+      // Only to wait: an interrupter looks into the mailbox.
     }
     while (inside) {
       Thread.onSpinWait();

@@ -22,6 +22,7 @@ final class Thunks {
   private static final int CPUID_AT = 64;
   private static final int XGETBV_AT = 128;
   private static final int CPU_AT = 192;
+  private static final int FXSAVE_AT = 224;
   private static final int SPAWN_AT = 256;
   private static final int END = 768;
 
@@ -37,7 +38,10 @@ final class Thunks {
   static final MemorySegment XGETBV = PAGE.asSlice(XGETBV_AT, CPU_AT - XGETBV_AT);
 
   /** {@code ()} → IA32_TSC_AUX, where Linux keeps the processor's number in the low 12 bits. */
-  static final MemorySegment RDTSCP_AUX = PAGE.asSlice(CPU_AT, 64);
+  static final MemorySegment RDTSCP_AUX = PAGE.asSlice(CPU_AT, FXSAVE_AT - CPU_AT);
+
+  /** {@code (address of 512 bytes, 16-aligned)} → 0. */
+  static final MemorySegment FXSAVE = PAGE.asSlice(FXSAVE_AT, SPAWN_AT - FXSAVE_AT);
 
   /** {@code (address of a {@link ChildProcess} block)} → process number or −errno. */
   static final MemorySegment SPAWN = PAGE.asSlice(SPAWN_AT, END - SPAWN_AT);
@@ -56,6 +60,8 @@ final class Thunks {
     a.mov32(RCX, RDI).xgetbv().shl(RDX, 32).or(RAX, RDX).ret();
     a.padTo(CPU_AT);
     a.bytes(0x0F, 0x01, 0xF9).mov32(RAX, RCX).ret(); // rdtscp
+    a.padTo(FXSAVE_AT);
+    a.bytes(0x48, 0x0F, 0xAE, 0x07).xor32(RAX, RAX).ret(); // fxsave64 [rdi]
     a.padTo(SPAWN_AT);
     ChildProcess.assemble(a);
     return a.padTo(END).toBytes();

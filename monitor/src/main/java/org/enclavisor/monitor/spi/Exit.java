@@ -3,7 +3,10 @@ package org.enclavisor.monitor.spi;
 /** Every way in which enclave code can come to an end: the closed set of outcomes of {@link LogicalProcessor#enter}. */
 public sealed interface Exit {
 
-  /** An ENCLU instruction; RAX names the leaf, RIP is the instruction's address, which is three bytes long. */
+  /**
+   * An ENCLU instruction; RAX names the leaf, RIP is the instruction's address, which is three bytes long. RCX means
+   * nothing if the leaf is EEXIT (4), which overwrites it: a platform may have used it on the way out.
+   */
   record Enclu() implements Exit {
     /** The only value. */
     public static final Enclu INSTANCE = new Enclu();
