@@ -161,6 +161,9 @@ public final class SdkRuntime implements AutoCloseable {
     EnterCall call = slot.eenter();
     while (true) {
       registers.rip = HOST_RIP;
+      registers.rax = call.leaf().code();
+      registers.rbx = call.tcs();
+      registers.rcx = call.aep();
       switch (device.enter(id, call, registers)) {
         case EnterOutcome.Exited _ -> {
           if (registers.rdi == ERET) {
