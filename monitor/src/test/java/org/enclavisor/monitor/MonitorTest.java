@@ -15,6 +15,9 @@ class MonitorTest {
     platform.script =
         (cpu, r, extended) -> {
           assertThat(r.rip).isEqualTo(platform.defaultBase + TestEnclaves.ENTRY);
+          assertThat(r.rax).as("CSSA").isZero();
+          assertThat(r.rbx).as("the TCS").isEqualTo(platform.defaultBase + TestEnclaves.TCS_OFFSET);
+          assertThat(r.rcx).as("behind the ENCLU").isEqualTo(0x1237);
           r.rbx = r.rcx;
           r.rax = EncluLeaf.EEXIT.code();
           r.rdi = r.rdi + 1;

@@ -94,6 +94,8 @@ public final class Eenter {
     registers.rcx = registers.rip + EncluInstruction.BYTES;
     registers.rip = secs.base() + tcs.oentry;
     registers.rax = Integer.toUnsignedLong(tcs.cssa);
+    // RBX is the leaf's operand, so it still holds the TCS inside: runtimes find their stack from it.
+    registers.rbx = tcs.address;
     MemorySegment memory = secs.memory().segment();
     long gpr = tcs.ssa + secs.frame().gprOffset();
     memory.set(JAVA_LONG_UNALIGNED, gpr + GprSgx.URSP_OFFSET, registers.rsp);
