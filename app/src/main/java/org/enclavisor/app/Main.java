@@ -24,9 +24,11 @@ import picocli.CommandLine.ParseResult;
       "4 refused by SGX; 5 this machine cannot; 6 the enclave is lost; 70 a defect of Enclavisor."
     },
     subcommands = {
+      RunCommand.class,
       InspectCommand.class,
       MeasureCommand.class,
       SignCommand.class,
+      TraceCommand.class,
       CommandLine.HelpCommand.class
     })
 public final class Main {

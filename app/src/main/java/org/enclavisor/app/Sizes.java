@@ -16,6 +16,11 @@ final class Sizes {
     return value == Math.rint(value) ? "%d %s".formatted((long) value, units[unit]) : "%.1f %s".formatted(value, units[unit]);
   }
 
+  /** Nanoseconds with a fitting unit. */
+  static String time(double nanos) {
+    return org.enclavisor.app.bench.Times.text(nanos);
+  }
+
   /** The beginning and the end of a text too long for a line. */
   static String shorten(String text) {
     return text.length() <= 48 ? text : text.substring(0, 32) + "…" + text.substring(text.length() - 12);

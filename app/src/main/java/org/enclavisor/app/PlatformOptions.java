@@ -1,0 +1,44 @@
+package org.enclavisor.app;
+
+import org.enclavisor.linux.StubOptions;
+import org.enclavisor.linux.StubPlatform;
+import org.enclavisor.linux.WaitPolicy;
+import org.enclavisor.linux.ptrace.PtracePlatform;
+import org.enclavisor.monitor.spi.Platform;
+import picocli.CommandLine.Option;
+
+/** How enclave code is run. Mixed into every command that runs some. */
+final class PlatformOptions {
+
+  /** The platforms by the names that users choose. */
+  enum Kind {
+    /** Native speed: hands over through shared memory. */
+    STUB,
+    /** Strict: no code of ours beside the enclave's, every stop through the kernel's tracing. */
+    PTRACE
+  }
+
+  @Option(
+      names = "--platform",
+      defaultValue = "STUB",
+      paramLabel = "NAME",
+      description = "stub (native speed, the default) or ptrace (strict, slower).")
+  private Kind kind;
+
+  @Option(
+      names = "--wait",
+      defaultValue = "AUTO",
+      paramLabel = "POLICY",
+      description = "How the stub waits: auto, spin (two free cores) or same_core (one).")
+  private WaitPolicy wait;
+
+  @Option(names = "--strict", description = "Never change enclave code in memory to leave it faster.")
+  private boolean strict;
+
+  Platform open() {
+    return switch (kind) {
+      case STUB -> StubPlatform.open(StubOptions.DEFAULT.waiting(wait).strict(strict));
+      case PTRACE -> PtracePlatform.open();
+    };
+  }
+}

@@ -1,0 +1,120 @@
+package org.enclavisor.app;
+
+import java.nio.file.Path;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.concurrent.Callable;
+import org.enclavisor.host.Enclave;
+import org.enclavisor.host.Enclavisor;
+import org.enclavisor.host.HostConfig;
+import org.enclavisor.host.OcallHandler;
+import org.enclavisor.host.edl.Edl;
+import org.enclavisor.image.EnclaveImage;
+import org.enclavisor.isa.Sigstruct;
+import org.enclavisor.monitor.MonitorConfig;
+import org.enclavisor.monitor.spi.Platform;
+import org.jspecify.annotations.Nullable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Parameters;
+
+/** {@code enclavisor run}: load, measure, verify, call, show. */
+@Command(
+    name = "run",
+    mixinStandardHelpOptions = true,
+    description = {
+      "Load an enclave, measure it, verify its signature, run it, and call it.",
+      "Without an ECALL, the calls of the folder's enclave.toml are made."
+    },
+    footer = {
+      "",
+      "Examples:",
+      "  enclavisor run examples/hello",
+      "  enclavisor run examples/hello hello you",
+      "  enclavisor run my.signed.so --edl my.edl --search-path sdk-edls my_ecall 42",
+      "Exit status 1: an ECALL failed, or returned something else than enclave.toml expects."
+    })
+final class RunCommand implements Callable<Integer> {
+  @Mixin private Output output;
+  @Mixin private Target target;
+
+  @Override
+  public Integer call() {
+    Session session = new Session(output);
+    Map<String, Object> tree = new LinkedHashMap<>();
+    target.run(MonitorConfig.defaults(), output, session, tree);
+    tree.put("calls", session.calls());
+    output.value(tree);
+    return session.asExpected() ? ExitCode.OK : ExitCode.NO;
+  }
+
+  /** What {@code run} and {@code trace} are pointed at, and how they run it. */
+  static final class Target {
+    @Mixin private PlatformOptions platformOptions;
+
+    @Parameters(index = "0", paramLabel = "PATH", description = "An image, or a folder with enclave.toml.")
+    private Path path;
+
+    @Parameters(index = "1", arity = "0..1", paramLabel = "ECALL", description = "The function to call.")
+    private @Nullable String ecall;
+
+    @Parameters(index = "2..*", paramLabel = "ARG", description = "Its arguments, in the order of the EDL.")
+    private List<String> arguments = List.of();
+
+    @Option(names = "--edl", paramLabel = "FILE", description = "The interface, if it is not beside the image.")
+    private @Nullable Path edl;
+
+    @Option(names = "--search-path", paramLabel = "FOLDER", description = "Where EDL imports are looked for.")
+    private List<Path> searchPath = List.of();
+
+    @Option(names = "--debug", description = "Ask for a debug enclave.")
+    private boolean debug;
+
+    @Option(names = "--allow-provisioning", description = "Grant PROVISIONKEY, as access to /dev/sgx_provision does.")
+    private boolean provisioning;
+
+    void run(MonitorConfig config, Output output, Session session, Map<String, Object> tree) {
+      EnclaveFolder folder = EnclaveFolder.of(path, Optional.ofNullable(edl));
+      EnclaveImage image = ImageFile.read(folder.image());
+      Edl interfaces =
+          folder.edl().map(file -> Edl.read(file, searchPath)).orElseGet(() -> Edl.parse("none", "enclave {};"));
+      List<EnclaveFolder.Call> calls =
+          ecall == null ? folder.calls() : List.of(new EnclaveFolder.Call(ecall, arguments, Optional.empty()));
+      long start = System.nanoTime();
+      Progress progress = new Progress("loading", image.pageCount());
+      HostConfig hostConfig =
+          HostConfig.defaults().withDebug(debug).withProgress(at -> progress.at(at.doneBytes() / 4096));
+      Platform platform = platformOptions.open();
+      try (Enclavisor enclavisor = Enclavisor.open(platform, config.withProvisioning(provisioning));
+          Enclave enclave = enclavisor.load(image, interfaces, hostConfig)) {
+        enclave.serve((OcallHandler) session::ocall);
+        describe(image, platform, enclavisor, System.nanoTime() - start, output, tree);
+        if (calls.isEmpty()) {
+          output.line("");
+          output.line("Nothing to call: name an ECALL%s.", folder.edl().isPresent() ? "" : " and give its EDL with --edl");
+        }
+        calls.forEach(call -> session.call(enclave, call));
+      }
+    }
+
+    private static void describe(
+        EnclaveImage image, Platform platform, Enclavisor enclavisor, long nanos, Output output, Map<String, Object> tree) {
+      Sigstruct sigstruct = image.sigstruct().orElseThrow();
+      tree.put("image", image.name());
+      tree.put("mrenclave", sigstruct.enclaveHash().hex());
+      tree.put("mrsigner", sigstruct.mrSigner().hex());
+      tree.put("platform", platform.name());
+      tree.put("isolation", enclavisor.isolation().text());
+      tree.put("loadNanos", nanos);
+      output.line("%s: measured, signature verified, initialised", image.name());
+      output.line("  MRENCLAVE  %s", sigstruct.enclaveHash().hex());
+      output.line("  MRSIGNER   %s", sigstruct.mrSigner().hex());
+      output.line(
+          "  %d pages in %s, platform %s, %s",
+          image.pageCount(), Sizes.time(nanos), platform.name(), enclavisor.isolation().text());
+    }
+  }
+}

@@ -1,0 +1,77 @@
+package org.enclavisor.app;
+
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.stream.Collectors;
+import org.enclavisor.host.CallResult;
+import org.enclavisor.host.Enclave;
+import org.enclavisor.host.OcallContext;
+import org.jspecify.annotations.Nullable;
+
+/** Calls an enclave as the command line does, and shows each call, what it printed, and what came of it. One thread. */
+final class Session {
+  private final Output output;
+  private final List<Map<String, Object>> calls = new ArrayList<>();
+  private List<String> printed = new ArrayList<>();
+  private boolean asExpected = true;
+
+  Session(Output output) {
+    this.output = output;
+  }
+
+  /** Serves every OCALL that has no Java method: text is printed, anything else is named and answered with zero. */
+  @Nullable Object ocall(OcallContext context, Map<String, @Nullable Object> arguments) {
+    List<Object> values = arguments.values().stream().filter(value -> value != null).map(Object.class::cast).toList();
+    String text =
+        values.size() == 1 && values.getFirst() instanceof String only
+            ? only.stripTrailing()
+            : "OCALL %s(%s)".formatted(context.name(), values.stream().map(Session::shown).collect(Collectors.joining(", ")));
+    printed.add(text);
+    text.lines().forEach(line -> output.line("  | %s", line));
+    return null;
+  }
+
+  private static String shown(Object value) {
+    return value.getClass().isArray() ? value.getClass().getComponentType() + "[]" : value.toString();
+  }
+
+  void call(Enclave enclave, EnclaveFolder.Call call) {
+    printed = new ArrayList<>();
+    output.line("");
+    output.line("%s(%s)", call.ecall(), String.join(", ", call.arguments()));
+    Map<String, Object> tree = new LinkedHashMap<>();
+    tree.put("ecall", call.ecall());
+    tree.put("args", call.arguments());
+    calls.add(tree);
+    long start = System.nanoTime();
+    CallResult result = enclave.callText(call.ecall(), call.arguments());
+    long nanos = System.nanoTime() - start;
+    tree.put("printed", printed);
+    tree.put("result", result.text());
+    Map<String, String> outputs = new LinkedHashMap<>();
+    result.outputs().keySet().forEach(name -> outputs.put(name, result.text(name)));
+    tree.put("outputs", outputs);
+    tree.put("nanos", nanos);
+    outputs.forEach((name, text) -> output.line("  %s = %s", name, text));
+    output.line("  -> %s   (%s)", result.text().isEmpty() ? "done" : result.text(), Sizes.time(nanos));
+    call.expect().filter(expected -> !expected.equals(result.text())).ifPresent(expected -> differs(tree, expected));
+  }
+
+  private void differs(Map<String, Object> tree, String expected) {
+    asExpected = false;
+    tree.put("expected", expected);
+    output.line("  expected %s", expected);
+  }
+
+  /** Whether every call with an {@code expect} returned it. */
+  boolean asExpected() {
+    return asExpected;
+  }
+
+  /** For {@code --json}. */
+  List<Map<String, Object>> calls() {
+    return calls;
+  }
+}
