@@ -13,8 +13,8 @@ import org.enclavisor.monitor.spi.AddressSpace;
 import org.jspecify.annotations.Nullable;
 
 /**
- * An enclave with the machine under it. Thread-safe: ENCLS leaves run under {@link #lock}; entering takes no lock but the
- * TCS's own word.
+ * An enclave with the machine under it. Thread-safe: ENCLS leaves run under {@link #lock}; entering takes no lock
+ * but the TCS's own word.
  */
 final class Enclave {
   private static final int PAGE = 4096;

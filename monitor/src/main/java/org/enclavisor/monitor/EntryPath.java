@@ -176,8 +176,8 @@ final class EntryPath {
   }
 
   /**
-   * After ENCLU a machine need not have looked at the extended state, but an asynchronous exit has to save it. The enclave
-   * is sent to its TCS page, which it can never execute: it faults at once, with all its registers as they were.
+   * After ENCLU a machine need not have looked at the extended state, but an asynchronous exit has to save it. The
+   * enclave is sent to its TCS page, which it can never execute: it faults at once, with its registers as they were.
    *
    * @return why the enclave died over it, or null
    */

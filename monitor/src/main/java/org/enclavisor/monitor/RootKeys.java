@@ -22,10 +22,10 @@ import org.enclavisor.monitor.leaf.DerivedKeys;
  * Keys from a root that is drawn when the monitor starts, and gone when it ends: reports can be verified by enclaves of
  * the same monitor only, and prove nothing to anybody else. There is no EGETKEY yet that would do it.
  *
- * <p>A key is the AES-CMAC, under the root, of what the manual calls key dependencies: KEYNAME (2 bytes), ISVPRODID (2),
- * ISVSVN (2), CONFIGSVN (2), MISCSELECT (4), zero (4), ATTRIBUTES (16), MRENCLAVE (32), MRSIGNER (32), KEYID (32),
- * CPUSVN (16), CONFIGID (64), all little-endian. What is the same in every derivation here (owner epoch, masks, padding)
- * is left out. Thread-safe.
+ * <p>A key is the AES-CMAC, under the root, of what the manual calls key dependencies: KEYNAME (2 bytes), ISVPRODID
+ * (2), ISVSVN (2), CONFIGSVN (2), MISCSELECT (4), zero (4), ATTRIBUTES (16), MRENCLAVE (32), MRSIGNER (32), KEYID (32),
+ * CPUSVN (16), CONFIGID (64), all little-endian. What is the same in every derivation here (owner epoch, masks,
+ * padding) is left out. Thread-safe.
  */
 final class RootKeys implements DerivedKeys, AutoCloseable {
   private static final int DEPENDENCIES = 208;

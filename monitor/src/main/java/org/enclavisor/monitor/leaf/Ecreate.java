@@ -134,7 +134,8 @@ public final class Ecreate {
       return Outcome.gp("SECS.MISCSELECT=%s: expected a subset of %s".formatted(miscSelect, cpu.miscselect()));
     }
     long frame = Integer.toUnsignedLong(secs.get(JAVA_INT_UNALIGNED, SSAFRAMESIZE));
-    long needed = (long) cpu.xsave().bytes(xfrm) + GprSgx.BYTES + (miscSelect.has(MiscSelect.EXINFO) ? ExInfo.BYTES : 0);
+    long needed = (long) cpu.xsave().bytes(xfrm) + GprSgx.BYTES + (
+        miscSelect.has(MiscSelect.EXINFO) ? ExInfo.BYTES : 0);
     if (frame * PAGE < needed) {
       return Outcome.gp("SECS.SSAFRAMESIZE=%d pages: expected room for %d bytes".formatted(frame, needed));
     }

@@ -28,6 +28,7 @@ import org.jspecify.annotations.Nullable;
  */
 public final class Einit {
   private static final int PAGE = 4096;
+  private static final int BRIEF = 48;
   private static final long TOKEN_VALID = Einittoken.LAYOUT.byteOffset(groupElement("valid"));
   private static final long TOKEN_MASKED_ATTRIBUTES =
       Einittoken.LAYOUT.byteOffset(groupElement("maskedAttributesLe"));
@@ -77,7 +78,8 @@ public final class Einit {
     if (sigstruct.verify() instanceof SignatureCheck.Invalid invalid) {
       return error(
           invalid.error(),
-          "SIGSTRUCT.%s: expected %s, found %s".formatted(invalid.field(), invalid.expected(), invalid.found()));
+          "SIGSTRUCT.%s: expected %s, found %s"
+              .formatted(invalid.field(), brief(invalid.expected()), brief(invalid.found())));
     }
 
     SecsPage secs = extent instanceof Epc.SecsExtent candidate ? candidate.secs() : null;
@@ -202,6 +204,11 @@ public final class Einit {
       }
     }
     return false;
+  }
+
+  /** Numbers of 3072 bits are for nobody to read. */
+  private static String brief(String number) {
+    return number.length() <= BRIEF ? number : number.substring(0, BRIEF) + "…";
   }
 
   private static Outcome error(SgxError error, String reason) {

@@ -7,8 +7,8 @@ import org.enclavisor.monitor.epc.XsaveLayout;
 import org.jspecify.annotations.Nullable;
 
 /**
- * XSAVE and XRSTOR between the processor's area, of standard form with all of XCR0, and an SSA frame's, of standard form
- * with XFRM (SDM 1, 13.7 and 13.8). Both areas may be changed by the enclave while they are read: what is checked is
+ * XSAVE and XRSTOR between the processor's area, of standard form with all of XCR0, and an SSA frame's, of standard
+ * form with XFRM (SDM 1, 13.7 and 13.8). Both areas may be changed by the enclave while they are read: what is checked is
  * what was copied.
  */
 final class XsaveArea {

@@ -1,0 +1,192 @@
+package org.enclavisor.monitor.leaf;
+
+import static java.lang.foreign.ValueLayout.JAVA_BYTE;
+import static java.lang.foreign.ValueLayout.JAVA_INT_UNALIGNED;
+import static java.lang.foreign.ValueLayout.JAVA_LONG_UNALIGNED;
+
+import java.lang.foreign.MemorySegment;
+import java.util.Objects;
+import org.enclavisor.isa.AesCmac;
+import org.enclavisor.isa.Attributes;
+import org.enclavisor.isa.CpuSvn;
+import org.enclavisor.isa.Digest32;
+import org.enclavisor.isa.Einittoken;
+import org.enclavisor.isa.Key128;
+import org.enclavisor.isa.KeyId;
+import org.enclavisor.isa.MiscSelect;
+import org.enclavisor.isa.PageType;
+import org.enclavisor.isa.Pageinfo;
+import org.enclavisor.isa.Permissions;
+import org.enclavisor.isa.Secinfo;
+import org.enclavisor.isa.Secs;
+import org.enclavisor.isa.Targetinfo;
+import org.enclavisor.monitor.MonitorConfig;
+import org.enclavisor.monitor.Outcome;
+import org.enclavisor.monitor.ScriptedPlatform;
+import org.enclavisor.monitor.TestEnclaves;
+import org.enclavisor.monitor.epc.EnclaveMemory;
+import org.enclavisor.monitor.epc.Epc;
+import org.enclavisor.monitor.epc.EpcmEntry;
+import org.enclavisor.monitor.epc.SecsPage;
+import org.enclavisor.monitor.epc.TcsPage;
+import org.enclavisor.monitor.epc.XsaveLayout;
+
+/** A processor, an EPC, and an enclave under construction in it: what leaf tests mutate. */
+class LeafScene {
+  static final long BASE = 0x10_0000_0000L;
+  static final long PAGEINFO_AT = 0x1000;
+  static final long SECINFO_AT = 0x2000;
+  static final long SOURCE_AT = 0x3000;
+  static final int EPC_PF = Outcome.Fault.SGX | Outcome.Fault.PRESENT;
+  static final int USER_READ = EPC_PF | Outcome.Fault.USER;
+  static final int USER_WRITE = USER_READ | Outcome.Fault.WRITE;
+
+  /** The MISCSELECT of the SECS. */
+  final Epc epc = new Epc();
+
+  Cpu cpu =
+      new Cpu(
+          MonitorConfig.SUPPORTED_ATTRIBUTES,
+          new MiscSelect(MiscSelect.EXINFO),
+          36,
+          XsaveLayout.of(new ScriptedPlatform.TestMachine(ScriptedPlatform.XCR0, ScriptedPlatform.XSAVE_BYTES)),
+          CpuSvn.ofHex("05000000000000000000000000000000"),
+          KeyId.ofHex("11".repeat(32)),
+          new TestKeys());
+
+  Operands operands = new Operands();
+  long rbx = PAGEINFO_AT;
+  long rcx;
+  long rdx;
+  long linAddr;
+  long srcPge = SOURCE_AT;
+  long secinfoAt = SECINFO_AT;
+  long pageinfoSecs;
+  final MemorySegment secinfo = MemorySegment.ofArray(new byte[Secinfo.BYTES]);
+  final MemorySegment source = MemorySegment.ofArray(new byte[4096]);
+  boolean pageinfoMapped = true;
+  boolean secinfoMapped = true;
+  boolean sourceMapped = true;
+
+  /** Keys that tests can make too. */
+  static final class TestKeys implements DerivedKeys {
+    private static final byte[] ROOT = new byte[16];
+
+    @Override
+    public Key128 reportKey(Targetinfo target, KeyId keyId, CpuSvn cpuSvn) {
+      return derive(target.toBytes(), keyId.bytes(), cpuSvn.bytes());
+    }
+
+    @Override
+    public Key128 launchKey(Einittoken token, Digest32 launchKeyHash) {
+      return derive(token.keyId().bytes(), launchKeyHash.bytes(), token.maskedAttributesLe().toBytes());
+    }
+
+    private static Key128 derive(byte[]... parts) {
+      return Key128.of(AesCmac.mac(Key128.of(ROOT), parts).bytes());
+    }
+  }
+
+  /** The operands of ECREATE and EADD, after all mutations. */
+  Operands map() {
+    if (pageinfoMapped) {
+      operands.map(
+          PAGEINFO_AT,
+          MemorySegment.ofArray(new Pageinfo(linAddr, srcPge, secinfoAt, pageinfoSecs).toBytes()));
+    }
+    if (secinfoMapped) {
+      operands.map(SECINFO_AT, secinfo);
+    }
+    if (sourceMapped) {
+      operands.map(SOURCE_AT, source);
+    }
+    return operands;
+  }
+
+  /** An enclave after ECREATE. */
+  SecsPage create(Secs secs) {
+    Epc.SecsExtent extent = epc.reserveSecs();
+    int xsaveBytes = cpu.xsave().bytes(secs.attributes().xfrm());
+    SecsPage page = new SecsPage(extent, 1, secs.withBaseAddr(BASE), xsaveBytes);
+    extent.secs(page);
+    page.attach(
+        epc.reserveElrange(page),
+        new EnclaveMemory(BASE, MemorySegment.ofArray(new byte[Math.toIntExact(secs.size())])));
+    return page;
+  }
+
+  static Secs secs(MiscSelect miscSelect) {
+    return Secs.of(
+        TestEnclaves.SIZE, 1, miscSelect, new Attributes(Attributes.MODE64BIT, TestEnclaves.XFRM));
+  }
+
+  /** The small enclave of {@link TestEnclaves}, added without measuring, initialised. */
+  SecsPage initialised(MiscSelect miscSelect) {
+    SecsPage page = create(secs(miscSelect));
+    regular(page, 0, Permissions.RX);
+    thread(page, TestEnclaves.TCS_OFFSET, TestEnclaves.tcs(TestEnclaves.SSA_OFFSET).toBytes());
+    for (int i = 0; i < 6; i++) {
+      regular(page, TestEnclaves.SSA_OFFSET + i * 4096L, Permissions.RW);
+    }
+    for (int i = 0; i < 2; i++) {
+      regular(page, TestEnclaves.DATA_OFFSET + i * 4096L, Permissions.RW);
+    }
+    page.initialise(
+        page.secs().initialized(Digest32.ofHex("aa".repeat(32)), Digest32.ofHex("bb".repeat(32)), 5, 6),
+        page.isvFamilyId(),
+        page.isvExtProdId());
+    return page;
+  }
+
+  static void regular(SecsPage page, long offset, Permissions permissions) {
+    Eadd.commit(page, offset / 4096, 1, Secinfo.reg(permissions), null);
+  }
+
+  static TcsPage thread(SecsPage page, long offset, byte[] bytes) {
+    TcsPage tcs = new TcsPage(offset / 4096, page.base() + offset, MemorySegment.ofArray(bytes));
+    page.threads().remove(offset / 4096);
+    Eadd.commit(page, offset / 4096, 1, Secinfo.tcs(), tcs);
+    return tcs;
+  }
+
+  /** Changes the EPCM entry of a page. */
+  static void epcm(SecsPage page, long offset, EpcmEntry entry) {
+    page.pages().set(offset / 4096, 1, entry.bits());
+  }
+
+  static EpcmEntry entry(PageType type, Permissions permissions) {
+    return new EpcmEntry(true, type, permissions, false, false, false, false, 0);
+  }
+
+  static EpcmEntry blocked(PageType type, Permissions permissions) {
+    return new EpcmEntry(true, type, permissions, false, false, false, true, 0);
+  }
+
+  static EpcmEntry pending(PageType type, Permissions permissions) {
+    return new EpcmEntry(true, type, permissions, true, false, false, false, 0);
+  }
+
+  static EpcmEntry modified(PageType type, Permissions permissions) {
+    return new EpcmEntry(true, type, permissions, false, true, false, false, 0);
+  }
+
+  static EpcmEntry invalid() {
+    return new EpcmEntry(false, PageType.SECS, Permissions.NONE, false, false, false, false, 0);
+  }
+
+  static void u8(MemorySegment s, long at, int value) {
+    s.set(JAVA_BYTE, at, (byte) value);
+  }
+
+  static void u32(MemorySegment s, long at, int value) {
+    s.set(JAVA_INT_UNALIGNED, at, value);
+  }
+
+  static void u64(MemorySegment s, long at, long value) {
+    s.set(JAVA_LONG_UNALIGNED, at, value);
+  }
+
+  static void fill(MemorySegment target, byte[] bytes) {
+    target.copyFrom(MemorySegment.ofArray(Objects.requireNonNull(bytes)));
+  }
+}
