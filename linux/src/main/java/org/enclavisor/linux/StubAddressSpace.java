@@ -194,7 +194,7 @@ final class StubAddressSpace implements AddressSpace {
     Integer idle = idleBlocks.poll();
     int index = idle == null ? bear() : idle;
     StubProcessor processor =
-        new StubProcessor(this, index, tids.get(index), memory.block(layout, index), platform.waiting());
+        new StubProcessor(this, index, tids.get(index), memory.block(layout, index), platform.options().waiting());
     lent.add(processor);
     return processor;
   }

@@ -86,10 +86,6 @@ public final class StubPlatform implements Platform {
     return keeper;
   }
 
-  Waiting waiting() {
-    return new Waiting();
-  }
-
   synchronized void forget(StubAddressSpace space) {
     spaces.remove(space);
   }

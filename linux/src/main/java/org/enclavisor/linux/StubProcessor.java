@@ -76,7 +76,7 @@ final class StubProcessor implements LogicalProcessor {
   /** Nothing has run yet: the registers may hold what another processor on this thread has left. */
   private boolean fresh = true;
 
-  StubProcessor(StubAddressSpace space, int index, int tid, MemorySegment block, Waiting waiting) {
+  StubProcessor(StubAddressSpace space, int index, int tid, MemorySegment block, WaitPolicy policy) {
     this.space = space;
     this.index = index;
     this.tid = tid;
@@ -86,7 +86,7 @@ final class StubProcessor implements LogicalProcessor {
     this.mailboxInEnclave = blockAddress + StubLayout.MAILBOX;
     this.xsaveBytes = LinuxMachine.INSTANCE.xsaveBytes();
     this.extended = new ExtendedState(LinuxMachine.INSTANCE);
-    this.waiting = waiting;
+    this.waiting = new Waiting(policy, tid, mailbox);
   }
 
   @Override
@@ -102,12 +102,13 @@ final class StubProcessor implements LogicalProcessor {
       if (space.death() != null) {
         return space.deathExit();
       }
+      waiting.prepare();
       store(registers, state);
       int before = (int) Mailbox.INT.getAndSet(mailbox, (long) Mailbox.CONTROL, Mailbox.GUEST);
       if (before == (Mailbox.HOST | Mailbox.ASLEEP)) {
         Kernel.futexWake(controlAddress, 1);
       }
-      if (!waiting.await(mailbox, controlAddress, space)) {
+      if (!waiting.await(space)) {
         return space.deathExit();
       }
       return load(registers);
@@ -338,7 +339,7 @@ final class StubProcessor implements LogicalProcessor {
       interrupting = true;
       try {
         VarHandle.fullFence();
-        if (inside && !closed) {
+        if (!closed) {
           interruptInside();
         }
       } finally {
@@ -395,6 +396,10 @@ final class StubProcessor implements LogicalProcessor {
         return;
       }
       closed = true;
+      while (inside && space.death() == null) { // a stray entry is ended, so that its thread can be lent again
+        interruptInside();
+        Thread.onSpinWait();
+      }
     }
     waiting.close();
     space.giveBack(this);

@@ -3,22 +3,83 @@ package org.enclavisor.linux;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import org.jspecify.annotations.Nullable;
 
-/** How one logical processor's host thread waits for it. Confined to the thread that is inside, but for close. */
+/**
+ * How one logical processor's two threads wait for each other: on two processors spinning, or on one sleeping. Confined
+ * to the thread that is inside, but for {@link #close}.
+ *
+ * <p>Only the enclave's thread is pinned for spinning, away from wherever the host's is; for sleeping both are pinned to
+ * one processor, but the host's only after it has entered often, since threads that it makes inherit that.
+ */
 final class Waiting {
-  private static final int SPINS = 1000;
+  /** About what it costs to wake a sleeping processor. */
+  private static final long SPIN_NANOS = 40_000;
+
+  private static final int SPIN_CYCLES = 100_000;
+  private static final int SPINS_A_ROUND = 128;
+
+  /** How often {@link WaitPolicy#AUTO} looks whether spinning pays, and for how long it then sleeps; in entries. */
+  private static final int WINDOW = 64;
+
+  private static final int PENANCE = 2048;
+  private static final int ENTRIES_BEFORE_PINNING = 64;
+  private static final long TIMEOUT_NANOS = 100_000_000;
+  private static final int ANYWHERE = -1;
+
+  private final WaitPolicy policy;
+  private final int tid;
+  private final MemorySegment mailbox;
+  private final long control;
   private final MemorySegment timeout = Arena.ofAuto().allocate(16, 8);
 
-  Waiting() {
-    timeout.set(ValueLayout.JAVA_LONG, 8, 100_000_000L);
+  private @Nullable Thread thread;
+  private @Nullable HostThread host;
+  private boolean spinning;
+  private int guestOn = ANYWHERE;
+  private int entries;
+  private int misses;
+  private int sleepUntil;
+
+  Waiting(WaitPolicy policy, int tid, MemorySegment mailbox) {
+    this.policy = policy;
+    this.tid = tid;
+    this.mailbox = mailbox;
+    this.control = mailbox.address() + Mailbox.CONTROL;
+    timeout.set(ValueLayout.JAVA_LONG, 8, TIMEOUT_NANOS);
   }
 
-  boolean await(MemorySegment mailbox, long control, StubAddressSpace space) {
-    for (int i = 0; i < SPINS; i++) {
-      if (((int) Mailbox.INT.getAcquire(mailbox, (long) Mailbox.CONTROL) & Mailbox.GUEST) == 0) {
+  /** Before each entry. */
+  void prepare() {
+    if (Thread.currentThread() != thread) {
+      attach();
+    }
+    entries++;
+    if (spinning) {
+      if (policy == WaitPolicy.AUTO && entries % WINDOW == 0) {
+        if (misses > WINDOW / 2) {
+          sleepUntil = entries + PENANCE;
+          sleepFromNowOn();
+        }
+        misses = 0;
+      }
+    } else if (host != null) {
+      if (policy == WaitPolicy.AUTO && entries >= sleepUntil && entries % WINDOW == 0) {
+        spinIfPossible(host);
+      }
+      if (!spinning && guestOn == ANYWHERE && entries >= ENTRIES_BEFORE_PINNING) {
+        place(host.pin(Kernel.currentProcessor()));
+      }
+    }
+  }
+
+  /** Waits until it is the host's turn; false if the process died before. */
+  boolean await(StubAddressSpace space) {
+    if (spinning) {
+      if (spin()) {
         return true;
       }
-      Thread.onSpinWait();
+      miss();
     }
     int asleep = Mailbox.GUEST | Mailbox.ASLEEP;
     while (true) {
@@ -29,9 +90,99 @@ final class Waiting {
       if (space.death() != null) {
         return false;
       }
+      if (seen != Mailbox.GUEST && seen != asleep) {
+        space.violated("its control word is " + seen);
+        return false;
+      }
       Kernel.futexWait(control, asleep, timeout.address());
     }
   }
 
-  void close() {}
+  private boolean spin() {
+    long deadline = 0;
+    while (true) {
+      for (int i = 0; i < SPINS_A_ROUND; i++) {
+        if (((int) Mailbox.INT.getAcquire(mailbox, (long) Mailbox.CONTROL) & Mailbox.GUEST) == 0) {
+          return true;
+        }
+        Thread.onSpinWait();
+      }
+      long now = System.nanoTime();
+      if (deadline == 0) {
+        deadline = now + SPIN_NANOS;
+      } else if (now - deadline > 0) {
+        return false;
+      }
+    }
+  }
+
+  private void miss() {
+    misses++;
+    int here = Kernel.currentProcessor();
+    if (here == guestOn) {
+      place(HostThread.apartFrom(here));
+    }
+  }
+
+  private void attach() {
+    detach();
+    thread = Thread.currentThread();
+    if (!thread.isVirtual()) {
+      host = HostThread.join();
+      if (policy != WaitPolicy.SAME_CORE) {
+        spinIfPossible(host);
+      }
+    }
+  }
+
+  private void spinIfPossible(HostThread on) {
+    if (HostThread.isAlone() || !on.maySpin() && policy == WaitPolicy.AUTO) {
+      return;
+    }
+    on.unpin();
+    spinning = true;
+    misses = 0;
+    mailbox.set(ValueLayout.JAVA_INT, Mailbox.SPIN, SPIN_CYCLES);
+    place(HostThread.apartFrom(Kernel.currentProcessor()));
+  }
+
+  private void sleepFromNowOn() {
+    spinning = false;
+    mailbox.set(ValueLayout.JAVA_INT, Mailbox.SPIN, 0);
+    if (host != null) {
+      host.dontSpin();
+    }
+    if (guestOn != ANYWHERE) {
+      guestOn = ANYWHERE;
+      Kernel.setAffinity(tid, HostThread.allowed());
+    }
+  }
+
+  private void place(int cpu) {
+    guestOn = cpu;
+    Kernel.setAffinity(tid, HostThread.single(cpu));
+  }
+
+  private void detach() {
+    sleepFromNowOn();
+    if (host != null) {
+      host.leave();
+    }
+    host = null;
+    thread = null;
+  }
+
+  /** Leaves both threads as they were. The logical processor is not entered any more. */
+  void close() {
+    if (thread != null) {
+      if (guestOn != ANYWHERE) {
+        Kernel.setAffinity(tid, HostThread.allowed());
+      }
+      if (host != null) {
+        host.leave();
+      }
+      thread = null;
+      host = null;
+    }
+  }
 }
