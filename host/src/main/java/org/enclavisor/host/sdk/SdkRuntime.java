@@ -232,7 +232,7 @@ public final class SdkRuntime implements AutoCloseable {
     }
     return switch (fault.vector()) {
       case PF -> " after #PF(0x%x) at 0x%x in the enclave".formatted(fault.errorCode(), fault.address());
-      default -> " after #" + fault.vector() + " in the enclave";
+      default -> " after " + fault.vector() + " in the enclave";
     };
   }
 
