@@ -97,7 +97,7 @@ final class TraceCommand implements Callable<Integer> {
           "< tcs 0x%x  AEX %s at 0x%x%s"
               .formatted(
                   e.tcs(),
-                  e.vector() == null ? "interrupt" : "#" + e.vector(),
+                  e.vector() == null ? "interrupt" : e.vector().toString(),
                   e.rip(),
                   e.address() == 0 ? "" : ", address 0x%x, error code 0x%x".formatted(e.address(), e.errorCode()));
       case MonitorEvent.LifeCycle e -> "enclave %s -> %s: %s".formatted(e.from(), e.to(), e.reason());
