@@ -163,3 +163,11 @@ int all_ocalls(void) {
   }
   return 0;
 }
+
+uint64_t repeat_ocall(uint64_t n) {
+  uint64_t done = 0;
+  for (uint64_t i = 0; i < n; i++) {
+    done += ocall_nothing() == SGX_SUCCESS;
+  }
+  return done;
+}

@@ -40,6 +40,7 @@ int nest(int depth);
 int nest_forbidden(int depth);
 int inner(int depth);
 int all_ocalls(void);
+uint64_t repeat_ocall(uint64_t n);
 
 enum sgx_status ocall_nothing(void);
 enum sgx_status ocall_add(int *result, int a, int b);

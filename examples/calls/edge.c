@@ -22,6 +22,7 @@ EDGE_VALUES(nest, int, int depth;, nest(ms.depth))
 EDGE_VALUES(nest_forbidden, int, int depth;, nest_forbidden(ms.depth))
 EDGE_VALUES(inner, int, int depth;, inner(ms.depth))
 EDGE_VALUES(all_ocalls, int, , all_ocalls())
+EDGE_VALUES(repeat_ocall, uint64_t, uint64_t n;, repeat_ocall(ms.n))
 EDGE_VALUES(look, uint64_t, uint64_t *anywhere;, look(ms.anywhere))
 
 /* Weighs every parameter with its position, so that a swapped or shifted one is noticed. */
@@ -199,12 +200,13 @@ ECALL_TABLE({nothing_bridge, 0, 0}, {add_bridge, 0, 0}, {scale_bridge, 0, 0}, {m
             {fill_bridge, 0, 0}, {reverse_bridge, 0, 0}, {squares_bridge, 0, 0}, {length_bridge, 0, 0},
             {upper_bridge, 0, 0}, {rotate_bridge, 0, 0}, {transpose_bridge, 0, 0}, {look_bridge, 0, 0},
             {mirror_bridge, 0, 0}, {box_bridge, 0, 0}, {blob_sum_bridge, 0, 0}, {nest_bridge, 0, 0},
-            {nest_forbidden_bridge, 0, 0}, {inner_bridge, 1, 0}, {all_ocalls_bridge, 0, 0});
+            {nest_forbidden_bridge, 0, 0}, {inner_bridge, 1, 0}, {all_ocalls_bridge, 0, 0},
+            {repeat_ocall_bridge, 0, 0});
 
 /* ---- OCALLs ---- */
 
 enum { PRINT_STRING, NOTHING, ADD, NESTED, NOT_NESTED, BUFFERS, UPPER, POINT, LOOK, FAILS, OCALLS };
-enum { INNER = 21, ECALLS = 23 };
+enum { INNER = 21, ECALLS = 24 };
 
 OCALL_PRINT_STRING(PRINT_STRING)
 
