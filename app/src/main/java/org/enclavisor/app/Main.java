@@ -29,6 +29,7 @@ import picocli.CommandLine.ParseResult;
       MeasureCommand.class,
       SignCommand.class,
       TraceCommand.class,
+      BenchCommand.class,
       CommandLine.HelpCommand.class
     })
 public final class Main {

@@ -16,6 +16,8 @@ final class Session {
   private final List<Map<String, Object>> calls = new ArrayList<>();
   private List<String> printed = new ArrayList<>();
   private boolean asExpected = true;
+  private String last = "";
+  private int repetitions;
 
   Session(Output output) {
     this.output = output;
@@ -29,8 +31,23 @@ final class Session {
             ? only.stripTrailing()
             : "OCALL %s(%s)".formatted(context.name(), values.stream().map(Session::shown).collect(Collectors.joining(", ")));
     printed.add(text);
-    text.lines().forEach(line -> output.line("  | %s", line));
+    if (text.equals(last)) {
+      repetitions++;
+    } else {
+      showRepetitions();
+      text.lines().forEach(line -> output.line("  | %s", line));
+      last = text;
+    }
     return null;
+  }
+
+  /** A thousand times the same line says no more than once and how often. */
+  private void showRepetitions() {
+    if (repetitions > 0) {
+      output.line("  | … the same %d times more", repetitions);
+    }
+    repetitions = 0;
+    last = "";
   }
 
   private static String shown(Object value) {
@@ -48,6 +65,7 @@ final class Session {
     long start = System.nanoTime();
     CallResult result = enclave.callText(call.ecall(), call.arguments());
     long nanos = System.nanoTime() - start;
+    showRepetitions();
     tree.put("printed", printed);
     tree.put("result", result.text());
     Map<String, String> outputs = new LinkedHashMap<>();

@@ -35,25 +35,10 @@ final class KernelBench {
     this.pairs = pairs;
   }
 
-  /**
-   * The native program, built with gcc if there is one.
-   *
-   * @return empty if it cannot be built here
-   */
-  Optional<Path> buildNative() throws IOException, InterruptedException {
-    Path out = Files.createTempDirectory("enclavisor-kernels");
-    Process build;
-    try {
-      build =
-          new ProcessBuilder(root.resolve("sdk/build.sh").toString(), out.toString(), "kernels")
-              .redirectErrorStream(true)
-              .start();
-    } catch (IOException e) {
-      return Optional.empty();
-    }
-    build.getInputStream().readAllBytes();
-    Path program = out.resolve("kernels.native");
-    return build.waitFor() == 0 && Files.isExecutable(program) ? Optional.of(program) : Optional.empty();
+  /** The native program, which stands beside the enclave that has the same object code. */
+  Optional<Path> nativeProgram() {
+    Path program = root.resolve("examples/kernels/kernels.native");
+    return Files.isExecutable(program) ? Optional.of(program) : Optional.empty();
   }
 
   List<Row> run(Platform platform, Path program) throws Exception {
