@@ -74,6 +74,52 @@ static int64_t system_call_attack(uint32_t number, uint64_t argument) {
   }
 }
 
+/* ---- Looking around: a probe that faults goes on at the address in R12, with -1 in R13 ---- */
+
+static bool probing;
+
+static enum encl_decision survive(struct encl_exception *e) {
+  if (!probing || (e->vector != ENCL_PAGE_FAULT && e->vector != ENCL_PROTECTION)) {
+    return ENCL_CONTINUE_SEARCH;
+  }
+  e->registers.rip = e->registers.r12;
+  e->registers.r13 = ~0ull;
+  return ENCL_RESUME;
+}
+
+static bool readable(uint64_t address) {
+  register int64_t failed __asm__("r13") = 0;
+  probing = true;
+  __asm__ volatile("lea 1f(%%rip), %%r12\n\t testb %%al, (%1)\n1:" : "+r"(failed) : "r"(address) : "r12", "memory", "cc");
+  probing = false;
+  return !failed;
+}
+
+static int64_t search(uint64_t from, bool for_syscall) {
+  const uint64_t end = (uint64_t)__ehdr_start;
+  uint64_t found = 0;
+  encl_add_exception_handler(survive);
+  for (uint64_t page = from & -PAGE; page < end && !found; page += PAGE) {
+    if (!readable(page)) {
+      continue;
+    }
+    const volatile uint8_t *bytes = (const volatile uint8_t *)page;
+    for (unsigned i = for_syscall && page < from ? (unsigned)(from - page) : 0; i < PAGE - 1 && !found; i++) {
+      if (!for_syscall || (bytes[i] == 0x0f && bytes[i + 1] == 0x05)) {
+        found = page + i;
+      }
+    }
+  }
+  encl_remove_exception_handler(survive);
+  return (int64_t)found;
+}
+
+static uint64_t host_stack(void) {
+  const struct ssa_gpr *frame;
+  __asm__("mov %%gs:32, %0" : "=r"(frame)); /* td.first_ssa_gpr */
+  return frame->ursp;
+}
+
 static int64_t memory_attack(uint32_t number, uint64_t argument) {
   int64_t result = 0;
   switch (number) {
@@ -99,6 +145,13 @@ static int64_t memory_attack(uint32_t number, uint64_t argument) {
     case LEAVE_ANYWHERE:
       __asm__ volatile("enclu" ::"a"(4), "b"(argument), "D"(-1), "S"(0));
       return NONE;
+    case OWN_BASE:
+      return (int64_t)(uintptr_t)__ehdr_start;
+    case HOST_STACK:
+      return (int64_t)host_stack();
+    case FIND_PAGE:
+    case FIND_SYSCALL:
+      return search(argument, number == FIND_SYSCALL);
     case WRITE_OWN_CODE:
       *(volatile uint8_t *)enclave_entry = 0x90;
       return 1;
@@ -312,7 +365,7 @@ int64_t attack(uint32_t number, uint64_t argument) {
       return 0;
     case GETPID ... VSYSCALL:
       return system_call_attack(number, argument);
-    case JUMP ... LEAVE_ANYWHERE:
+    case JUMP ... FIND_SYSCALL:
     case WRITE_OWN_CODE ... RUN_OWN_DATA:
       return memory_attack(number, argument);
     case NO_STACK:

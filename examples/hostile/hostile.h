@@ -32,6 +32,10 @@ enum attack {
   WRITE = 22,                /* writes 0xff to 4096 bytes at `argument`; returns 1 */
   READ = 23,                 /* adds up 4096 bytes at `argument`; returns the sum */
   LEAVE_ANYWHERE = 24,       /* EEXIT to `argument` */
+  OWN_BASE = 25,             /* returns where the enclave starts */
+  HOST_STACK = 26,           /* returns the host's stack pointer */
+  FIND_PAGE = 27,            /* returns the next readable page at or above `argument` and below its own base, or 0 */
+  FIND_SYSCALL = 28,         /* returns the next SYSCALL instruction there, or 0 */
 
   /* Stacks. */
   NO_STACK = 30,             /* RSP = 0, then a fault */
