@@ -25,7 +25,7 @@ import org.jspecify.annotations.Nullable;
  *       enumeration's constant
  *   <li>strings and bytes: the text itself; {@code hex:00ff}, {@code @file} for the content of a file
  *   <li>arrays of numbers: {@code 1,2,3}
- *   <li>structures: {@code x=1,y=2}, or bytes
+ *   <li>structures: {@code x=1,y=2}, or bytes as {@code hex:} or {@code @file}; bare text is taken for a slip
  *   <li>{@code null} for NULL, {@code _} for a buffer that is only handed back; such buffers may also be left out
  * </ul>
  */
@@ -186,7 +186,7 @@ public final class TextArguments {
       case Shape.Scalar scalar when scalar.kind() != Kind.EXTENDED -> integer(text, what);
       case Shape.Address _ -> integer(text, what);
       case Shape.Array array -> elements(array.element(), array.bytes(), text, what);
-      case Shape.Struct struct when text.contains("=") -> struct(struct, text, what);
+      case Shape.Struct struct when !isList(text) -> struct(struct, text, what);
       case Shape.Scalar _, Shape.Struct _, Shape.Union _, Shape.Opaque _ ->
           java.util.Arrays.copyOf(bytes(text, what), Math.toIntExact(shape.bytes()));
     };
