@@ -25,7 +25,7 @@ public enum SgxStatus {
   SGX_ERROR_OUT_OF_TCS(
       0x1003,
       "all threads of the enclave are in use; their number is fixed when it is signed (TCSNum)"),
-  SGX_ERROR_ENCLAVE_CRASHED(0x1006, "the enclave has crashed before and takes no more calls"),
+  SGX_ERROR_ENCLAVE_CRASHED(0x1006, "the enclave has crashed and takes no more calls"),
   SGX_ERROR_ECALL_NOT_ALLOWED(
       0x1007,
       "the ECALL may not be made now: it is private, or not in the OCALL's allow list"),

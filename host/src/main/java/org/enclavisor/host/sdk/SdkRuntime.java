@@ -231,8 +231,10 @@ public final class SdkRuntime implements AutoCloseable {
       return "";
     }
     return switch (fault.vector()) {
-      case PF -> " after #PF(0x%x) at 0x%x in the enclave".formatted(fault.errorCode(), fault.address());
-      default -> " after " + fault.vector() + " in the enclave";
+      case PF ->
+          "; the last exception in the enclave on this thread was #PF(0x%x) at 0x%x"
+              .formatted(fault.errorCode(), fault.address());
+      default -> "; the last exception in the enclave on this thread was " + fault.vector();
     };
   }
 
