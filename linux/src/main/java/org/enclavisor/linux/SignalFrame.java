@@ -28,5 +28,8 @@ final class SignalFrame {
   /** Up to and with the pointer to the extended state. */
   static final int BYTES = 232;
 
+  /** Offset of {@code si_code} in a {@code siginfo_t}. */
+  static final int INFO_CODE = 8;
+
   private SignalFrame() {}
 }

@@ -5,6 +5,7 @@ import java.nio.ByteOrder;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.function.IntPredicate;
 import java.util.stream.IntStream;
 
 /**
@@ -15,7 +16,13 @@ import java.util.stream.IntStream;
 final class StartScript {
   private static final int DATA = 0x6000;
   private static final int LAST_FD = -1;
-  private static final long KERNEL_STACK_FLAGS = 0x4L | 0x0400_0000L | 0x0800_0000L | 0x4000_0000L;
+  private static final long SA_RESTORER = 0x0400_0000;
+
+  /** SA_SIGINFO, SA_ONSTACK, SA_NODEFER; the kernel insists on a restorer, to which nobody ever returns. */
+  private static final long HANDLER_FLAGS = 0x4 | 0x0800_0000 | 0x4000_0000 | SA_RESTORER;
+
+  private static final long SIG_IGN = 1;
+  private static final int SIGNALS = 64;
 
   /** What the script has to know. */
   record Inputs(
@@ -135,12 +142,25 @@ final class StartScript {
 
   private void signals() {
     ByteBuffer action = ByteBuffer.allocate(32).order(ByteOrder.LITTLE_ENDIAN);
-    // SA_SIGINFO | SA_RESTORER | SA_ONSTACK | SA_NODEFER, no signal blocked meanwhile. Nobody ever returns to the restorer.
-    action.putLong(in.program.signalEntry()).putLong(KERNEL_STACK_FLAGS).putLong(0).putLong(0);
+    action.putLong(in.program.signalEntry()).putLong(HANDLER_FLAGS).putLong(0).putLong(0);
     long at = data(action.array());
     for (int signal : StubProcess.SIGNALS) {
       step("rt_sigaction " + Kernel.signalName(signal), StubProgram.NO_ERROR, Syscall.RT_SIGACTION, signal, at, 0, 8);
     }
+    // Everything else is for the JVM to answer: who tells a whole service to end shall not end enclaves before it.
+    ByteBuffer ignore = ByteBuffer.allocate(32).order(ByteOrder.LITTLE_ENDIAN);
+    long ignoring = data(ignore.putLong(SIG_IGN).putLong(SA_RESTORER).array());
+    for (int signal = 1; signal <= SIGNALS; signal++) {
+      if (IntStream.of(StubProcess.SIGNALS).noneMatch(isIt(signal))
+          && signal != Kernel.SIGKILL
+          && signal != Kernel.SIGSTOP) {
+        step("rt_sigaction " + signal, StubProgram.NO_ERROR, Syscall.RT_SIGACTION, signal, ignoring, 0, 8);
+      }
+    }
+  }
+
+  private static IntPredicate isIt(int signal) {
+    return s -> s == signal;
   }
 
   private void limits() {

@@ -3,6 +3,7 @@ package org.enclavisor.linux;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.security.SecureRandom;
+import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Deque;
@@ -249,6 +250,10 @@ final class StubAddressSpace implements AddressSpace {
 
   int pid() {
     return process.pid();
+  }
+
+  Duration patience() {
+    return platform.patience();
   }
 
   @Nullable String death() {

@@ -208,11 +208,15 @@ final class StubBlock {
   /** RDI = signal, RSI = siginfo, RDX = ucontext. Everything of the enclave's is in the frame, which the JVM reads. */
   private void leaveBySignal() {
     Label report = new Label();
+    Label raised = new Label();
     a.bind(signal);
-    a.cmp32(RDI, StubProcess.INTERRUPT).jcc(Condition.NOT_EQUAL, report);
+    a.cmp32(RDI, StubProcess.INTERRUPT).jcc(Condition.NOT_EQUAL, raised);
     a.inc32(box(Mailbox.HANDLED));
     a.mov(RAX, Mem.at(RDX, SignalFrame.RIP)).mov64(RCX, layout.stub()).sub(RAX, RCX);
     a.cmp(RAX, Math.toIntExact(layout.stubBytes())).jcc(Condition.BELOW, ignored);
+    a.jmp(report);
+    a.bind(raised); // what another process sends under the name of an exception has a code of 0 or less
+    a.mov32(RAX, Mem.at(RSI, SignalFrame.INFO_CODE)).cmp32(RAX, 0).jcc(Condition.LESS_OR_EQUAL, ignored);
     a.bind(report);
     a.mov(box(Mailbox.FRAME), RDX).mov32(box(Mailbox.SIGNAL), RDI);
     a.rdfsbase(RAX).mov(box(Mailbox.FS), RAX).rdgsbase(RAX).mov(box(Mailbox.GS), RAX);

@@ -1,5 +1,6 @@
 package org.enclavisor.linux;
 
+import java.time.Duration;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
@@ -15,13 +16,17 @@ import org.enclavisor.monitor.spi.PlatformException;
  * <p>See {@code docs/internals/stub.md} for how.
  */
 public final class StubPlatform implements Platform {
+  private static final Duration INTERRUPT_PATIENCE = Duration.ofSeconds(2);
+
   private final StubOptions options;
+  private final Duration patience;
   private final ProcessKeeper keeper = new ProcessKeeper("enclavisor-keeper");
   private final Set<StubAddressSpace> spaces = new HashSet<>();
   private boolean closed;
 
-  private StubPlatform(StubOptions options) {
+  private StubPlatform(StubOptions options, Duration patience) {
     this.options = options;
+    this.patience = patience;
   }
 
   /** With {@link StubOptions#DEFAULT}. */
@@ -35,8 +40,13 @@ public final class StubPlatform implements Platform {
    * @throws PlatformException if this machine lacks something that it needs; the message says what and what to do
    */
   public static StubPlatform open(StubOptions options) {
+    return open(options, INTERRUPT_PATIENCE);
+  }
+
+  /** @param patience how long an interrupted enclave may do as if nothing had happened, before it is ended */
+  static StubPlatform open(StubOptions options, Duration patience) {
     LinuxCapabilities.require();
-    return new StubPlatform(options);
+    return new StubPlatform(options, patience);
   }
 
   @Override
@@ -80,6 +90,10 @@ public final class StubPlatform implements Platform {
 
   StubOptions options() {
     return options;
+  }
+
+  Duration patience() {
+    return patience;
   }
 
   ProcessKeeper keeper() {

@@ -48,7 +48,6 @@ final class StubProcessor implements LogicalProcessor {
   private static final int PAGE_FAULT = 14;
   private static final int BREAKPOINT = 3;
   private static final int SYSCALL_BYTES = 2;
-  private static final long INTERRUPT_PATIENCE_NANOS = 2_000_000_000L;
 
   private static final ExtendedState INITIAL = new ExtendedState(LinuxMachine.INSTANCE);
 
@@ -350,7 +349,7 @@ final class StubProcessor implements LogicalProcessor {
 
   /** Signals until one has come to enclave code or the entry has ended anyway; then none is on its way any more. */
   private void interruptInside() {
-    long deadline = System.nanoTime() + INTERRUPT_PATIENCE_NANOS;
+    long deadline = System.nanoTime() + space.patience().toNanos();
     while (isRunning()) {
       int handled = (int) Mailbox.INT.getVolatile(mailbox, (long) Mailbox.HANDLED);
       int ignored = (int) Mailbox.INT.getVolatile(mailbox, (long) Mailbox.IGNORED);

@@ -8,7 +8,8 @@ public enum Condition {
   EQUAL(0x4),
   NOT_EQUAL(0x5),
   ABOVE(0x7),
-  SIGN(0x8);
+  SIGN(0x8),
+  LESS_OR_EQUAL(0xE);
 
   final int code;
 
