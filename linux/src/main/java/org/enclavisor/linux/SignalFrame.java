@@ -1,6 +1,6 @@
 package org.enclavisor.linux;
 
-/** Offsets in the {@code ucontext_t} of x86-64 Linux (uapi/asm/ucontext.h, sigcontext.h). */
+/** Offsets in a signal's frame, counted from the {@code ucontext_t} of x86-64 Linux (uapi/asm/ucontext.h, sigcontext.h). */
 final class SignalFrame {
   static final int R8 = 40;
   static final int R9 = 48;
@@ -25,8 +25,14 @@ final class SignalFrame {
   static final int CR2 = 216;
   static final int EXTENDED = 224;
 
-  /** Up to and with the pointer to the extended state. */
-  static final int BYTES = 232;
+  /** The {@code siginfo_t} that follows the {@code ucontext_t}. */
+  static final int INFO = 304;
+
+  /** What the JVM reads of both. */
+  static final int BYTES = 320;
+
+  /** The {@code si_code} of a signal that the kernel raised for no exception of the processor's. */
+  static final int SI_KERNEL = 0x80;
 
   /** Offset of {@code si_code} in a {@code siginfo_t}. */
   static final int INFO_CODE = 8;

@@ -248,6 +248,14 @@ final class StubAddressSpace implements AddressSpace {
     return unknownBaseTrap;
   }
 
+  /** The number of the trampoline that starts at an address, or −1. */
+  int trampolineAt(long address) {
+    long offset = address - layout.stub() - StubLayout.TRAMPOLINES;
+    return offset >= 0 && offset < Kernel.PAGE && offset % StubLayout.TRAMPOLINE_BYTES == 0
+        ? (int) offset / StubLayout.TRAMPOLINE_BYTES
+        : -1;
+  }
+
   int pid() {
     return process.pid();
   }

@@ -16,7 +16,8 @@ import org.enclavisor.monitor.spi.PlatformException;
  * <p>See {@code docs/internals/stub.md} for how.
  */
 public final class StubPlatform implements Platform {
-  private static final Duration INTERRUPT_PATIENCE = Duration.ofSeconds(2);
+  /** Long enough for a thread that gets next to no time: the one that suffers from it is a hostile enclave's host. */
+  private static final Duration INTERRUPT_PATIENCE = Duration.ofSeconds(10);
 
   private final StubOptions options;
   private final Duration patience;

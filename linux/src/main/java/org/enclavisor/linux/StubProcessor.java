@@ -46,6 +46,7 @@ final class StubProcessor implements LogicalProcessor {
   private static final int INVALID_OPCODE = 6;
   private static final int GENERAL_PROTECTION = 13;
   private static final int PAGE_FAULT = 14;
+  private static final int SINGLE_STEP = 1;
   private static final int BREAKPOINT = 3;
   private static final int SYSCALL_BYTES = 2;
 
@@ -234,6 +235,7 @@ final class StubProcessor implements LogicalProcessor {
       return space.violated("its mailbox names a signal frame outside of its stack");
     }
     MemorySegment f = mailbox.asSlice(frame, SignalFrame.BYTES);
+    boolean forced = f.get(JAVA_INT, SignalFrame.INFO + SignalFrame.INFO_CODE) == SignalFrame.SI_KERNEL;
     r.r8 = f.get(JAVA_LONG, SignalFrame.R8);
     r.r9 = f.get(JAVA_LONG, SignalFrame.R9);
     r.r10 = f.get(JAVA_LONG, SignalFrame.R10);
@@ -262,23 +264,27 @@ final class StubProcessor implements LogicalProcessor {
     long vector = f.get(JAVA_LONG, SignalFrame.TRAP);
     int error = (int) f.get(JAVA_LONG, SignalFrame.ERROR);
     long cr2 = f.get(JAVA_LONG, SignalFrame.CR2);
-    Exit exit = classify(r, mailbox.get(JAVA_INT, Mailbox.SIGNAL), vector, error, cr2);
+    Exit exit = classify(r, mailbox.get(JAVA_INT, Mailbox.SIGNAL), forced, vector, error, cr2);
     if (exit != Exit.Enclu.INSTANCE) {
       extended.loadFrom(mailbox.asSlice(state, xsaveBytes));
     }
     return exit;
   }
 
-  private Exit classify(Registers r, int signal, long vector, int error, long cr2) {
+  private Exit classify(Registers r, int signal, boolean forced, long vector, int error, long cr2) {
     if (signal == StubProcess.INTERRUPT) {
       return Exit.Interrupt.INSTANCE;
     }
-    if (signal == Kernel.SIGSYS) {
+    // Two calls, uretprobe(2) and uprobe(2), pass by every seccomp filter; all they do here is raise SIGILL.
+    if (signal == Kernel.SIGSYS || signal == Kernel.SIGILL && forced) {
       r.rip -= SYSCALL_BYTES;
       return new Exit.Fault(INVALID_OPCODE, 0, 0);
     }
     if (r.rip == space.unknownBaseTrap()) {
       return atTrampoline(r, r.rax);
+    }
+    if (vector == SINGLE_STEP && space.trampolineAt(r.rip) >= 0) { // the step that a jump took, in place of MOV and ENCLU
+      return atTrampoline(r, savedBy(r.rflags, space.trampolineAt(r.rip)));
     }
     if (vector == BREAKPOINT) {
       r.rip -= space.breakpointBytes(r.rip);
@@ -293,6 +299,11 @@ final class StubProcessor implements LogicalProcessor {
     }
     int known = vector >= 0 && vector < 32 ? (int) vector : GENERAL_PROTECTION;
     return new Exit.Fault(known, error, known == PAGE_FAULT ? cr2 : 0);
+  }
+
+  /** RAX as a trampoline would have made it. */
+  private static long savedBy(long flags, int trampoline) {
+    return (long) trampoline << 16 | (flags & LAHF_FLAGS) << 8 | ((flags & OVERFLOW) != 0 ? 1 : 0);
   }
 
   private static boolean canonical(long address) {
@@ -351,6 +362,10 @@ final class StubProcessor implements LogicalProcessor {
   private void interruptInside() {
     long deadline = System.nanoTime() + space.patience().toNanos();
     while (isRunning()) {
+      if (System.nanoTime() - deadline > 0) {
+        space.violated("it did not react to an interrupt");
+        return;
+      }
       int handled = (int) Mailbox.INT.getVolatile(mailbox, (long) Mailbox.HANDLED);
       int ignored = (int) Mailbox.INT.getVolatile(mailbox, (long) Mailbox.IGNORED);
       if (!Kernel.tgkill(space.pid(), tid, StubProcess.INTERRUPT)) {
@@ -363,8 +378,7 @@ final class StubProcessor implements LogicalProcessor {
           break;
         }
         if (System.nanoTime() - deadline > 0) {
-          space.violated("it did not react to an interrupt");
-          return;
+          break;
         }
         Thread.onSpinWait();
       }
