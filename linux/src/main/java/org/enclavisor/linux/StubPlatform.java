@@ -46,7 +46,7 @@ public final class StubPlatform implements Platform {
 
   /** @param patience how long an interrupted enclave may do as if nothing had happened, before it is ended */
   static StubPlatform open(StubOptions options, Duration patience) {
-    LinuxCapabilities.require();
+    LinuxCapabilities.requireStub();
     return new StubPlatform(options, patience);
   }
 
