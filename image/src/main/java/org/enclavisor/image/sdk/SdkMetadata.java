@@ -32,12 +32,13 @@ import org.enclavisor.isa.Sigstruct;
  * @param layout in its order
  * @param elrange where the enclave insists on being
  * @param sharedObject another object in the same file
+ * @param fipsSignature a second signature, over the SIGSTRUCT, and its public key ({@code EnableIPPFIPS})
  * @param block the whole block
  */
 public record SdkMetadata(SdkVersion version, long fileOffset, long size, int tcsPolicy, int ssaFrameSize,
     long xsaveSize, MiscSelect desiredMiscSelect, long tcsMinPool, long enclaveSize, Attributes attributes,
     Sigstruct sigstruct, List<Patch> patches, List<LayoutItem> layout, Optional<Elrange> elrange,
-    Optional<SharedObject> sharedObject, MemorySegment block) {
+    Optional<SharedObject> sharedObject, Optional<MemorySegment> fipsSignature, MemorySegment block) {
   /** What a block begins with. */
   public static final long MAGIC = 0x86A80294635D0E4CL;
   /** Where the SIGSTRUCT is in a block. */
@@ -47,7 +48,9 @@ public record SdkMetadata(SdkVersion version, long fileOffset, long size, int tc
   /** Two directories: the least a block has. */
   public static final int LEAST_BYTES = DIRECTORIES_OFFSET + 16;
 
-  private static final int SHARED_OBJECT_ID = 0x1002;
+  /** Kinds of extensions. */
+  public static final int FIPS_SIGNATURE_ID = 0x1001;
+  public static final int SHARED_OBJECT_ID = 0x1002;
 
   public SdkMetadata {
     patches = List.copyOf(patches);
@@ -117,7 +120,8 @@ public record SdkMetadata(SdkVersion version, long fileOffset, long size, int tc
         block.u32(36, "tcs_min_pool"), enclaveSize,
         new Attributes(block.u64(48, "attributes.flags"), block.u64(56, "attributes.xfrm")), sigstruct(block),
         patches(block, enclaveSize, fileSize), layout, elrange(block, version, enclaveSize),
-        sharedObject(block, version, fileSize), block.segment());
+        sharedObject(block, version, fileSize),
+        extension(block, version, FIPS_SIGNATURE_ID, FipsSignature.BYTES).map(HostileBytes::segment), block.segment());
   }
 
   private static Sigstruct sigstruct(HostileBytes block) {
@@ -208,6 +212,15 @@ public record SdkMetadata(SdkVersion version, long fileOffset, long size, int tc
   }
 
   private static Optional<SharedObject> sharedObject(HostileBytes block, SdkVersion version, long fileSize) {
+    return extension(block, version, SHARED_OBJECT_ID, SharedObject.BYTES).map(entry -> {
+      long fileOffset = entry.u64UpTo(0, fileSize, "shared object: file_offset");
+      return new SharedObject(fileOffset, entry.u64UpTo(8, Limits.ELRANGE, "shared object: mem_offset"),
+          entry.u64UpTo(16, fileSize - fileOffset, "shared object: size"));
+    });
+  }
+
+  /** The first extension of that kind. */
+  private static Optional<HostileBytes> extension(HostileBytes block, SdkVersion version, int id, int bytes) {
     if (!version.hasExtensions()) {
       return Optional.empty();
     }
@@ -215,12 +228,8 @@ public record SdkMetadata(SdkVersion version, long fileOffset, long size, int tc
     for (long at = 0; at < table.size(); at += 16) {
       long size = table.u32(at + 4, "extend entry: size");
       long offset = table.u32(at + 8, "extend entry: offset");
-      if (table.u32(at, "extend entry: entry_id") == SHARED_OBJECT_ID && size != 0 && offset != 0) {
-        HostileBytes entry = block.slice(offset, SharedObject.BYTES, "shared object entry");
-        long fileOffset = entry.u64UpTo(0, fileSize, "shared object: file_offset");
-        return Optional.of(new SharedObject(fileOffset,
-            entry.u64UpTo(8, Limits.ELRANGE, "shared object: mem_offset"),
-            entry.u64UpTo(16, fileSize - fileOffset, "shared object: size")));
+      if (table.u32(at, "extend entry: entry_id") == id && size != 0 && offset != 0) {
+        return Optional.of(block.slice(offset, bytes, "extend entry " + Integer.toHexString(id)));
       }
     }
     return Optional.empty();

@@ -39,7 +39,9 @@ public final class SdkReader {
    */
   public static EnclaveImage read(ElfFile elf, ImageOptions options) {
     List<SdkMetadata> blocks = SdkMetadata.readAll(note(elf), elf.bytes().size());
-    return read(elf, choose(elf, blocks, options));
+    SdkMetadata metadata = choose(elf, blocks, options);
+    FipsSignature.check(elf.bytes(), metadata);
+    return read(elf, metadata);
   }
 
   /** The image that a certain block describes. */

@@ -49,7 +49,7 @@ public final class EnclaveSigner {
   public static byte[] sign(byte[] enclave, String name, SigningConfig config, RSAPrivateCrtKey key,
       SigningOptions options) {
     Prepared prepared = prepare(enclave, name, config, options, options.bcdDate());
-    return finish(enclave, prepared, SigstructSigner.sign(prepared.body, key), config);
+    return finish(prepared, SigstructSigner.sign(prepared.body, key), config);
   }
 
   /**
@@ -86,7 +86,7 @@ public final class EnclaveSigner {
           + describe(prepared.body), describe(signed));
     }
     try {
-      return finish(enclave, prepared, SigstructSigner.withSignature(signed, key, signature), config);
+      return finish(prepared, SigstructSigner.withSignature(signed, key, signature), config);
     } catch (IllegalArgumentException e) {
       throw new MalformedImageException("signature", -1, "one by this key over the signing material",
           String.valueOf(e.getMessage()));
@@ -98,24 +98,27 @@ public final class EnclaveSigner {
         + body.isvProdId() + ", ISVSVN " + body.isvSvn();
   }
 
-  /** An enclave laid out and measured: the block without key and signature, and what is to be signed. */
-  private record Prepared(byte[] block, SdkMetadata metadata, long noteOffset, long noteSize, SigstructBody body) {}
+  /** An enclave laid out and measured: the file, the block without key and signature, and what is to be signed. */
+  private record Prepared(byte[] file, byte[] block, SdkMetadata metadata, long noteOffset, long noteSize,
+      SigstructBody body) {}
 
   private static Prepared prepare(byte[] enclave, String name, SigningConfig config, SigningOptions options, int date) {
-    ElfFile elf = ElfFile.read(new HostileBytes(MemorySegment.ofArray(enclave).asReadOnly(), name));
+    byte[] file = config.get(ConfigKey.ENABLE_OSSL_FIPS) == 1 ? FipsExtension.append(enclave, options) : enclave;
+    ElfFile elf = ElfFile.read(new HostileBytes(MemorySegment.ofArray(file).asReadOnly(), name));
     HostileBytes note = SdkReader.note(elf);
     if (note.holds(0, 8) && note.u64(0, "magic_num") == SdkMetadata.MAGIC && !options.resign()) {
       throw note.malformed(SdkReader.SECTION, 0, "an enclave that is not signed yet", "metadata");
     }
     SignableChecks.check(elf, options);
-    var writer = new MetadataWriter(elf, config);
+    var writer = new MetadataWriter(elf, config, FipsExtension.of(config, options));
     byte[] block = writer.write();
     SigstructBody body = body(config, writer.attributes(), Digest32.ZERO, date);
     write(block, new Sigstruct(body, BigInteger.ZERO, Sigstruct.EXPONENT, BigInteger.ZERO, BigInteger.ZERO,
         BigInteger.ZERO));
     SdkMetadata metadata = SdkMetadata.parse(MemorySegment.ofArray(block), name, elf.bytes().size());
     Digest32 hash = SdkReader.read(elf, metadata).mrEnclave();
-    return new Prepared(block, metadata, note.origin(), note.size(), body(config, writer.attributes(), hash, date));
+    return new Prepared(file, block, metadata, note.origin(), note.size(),
+        body(config, writer.attributes(), hash, date));
   }
 
   private static SigstructBody body(SigningConfig config, AttributeChoice attributes, Digest32 hash, int date) {
@@ -136,8 +139,11 @@ public final class EnclaveSigner {
     sigstruct.write(MemorySegment.ofArray(block).asSlice(SdkMetadata.SIGSTRUCT_OFFSET, Sigstruct.BYTES));
   }
 
-  private static byte[] finish(byte[] enclave, Prepared prepared, Sigstruct sigstruct, SigningConfig config) {
+  private static byte[] finish(Prepared prepared, Sigstruct sigstruct, SigningConfig config) {
     write(prepared.block, sigstruct);
+    if (config.get(ConfigKey.ENABLE_IPP_FIPS) == 1) {
+      FipsExtension.sign(prepared.block);
+    }
     byte[] content = config.forDynamicMemory() ? prepared.block : new byte[0];
     if (config.forStaticMemory()) {
       byte[] twin = CompatibleMetadata.of(prepared.block, prepared.metadata, config.get(ConfigKey.TCS_NUM));
@@ -149,7 +155,7 @@ public final class EnclaveSigner {
       throw new MalformedImageException(SdkReader.SECTION, prepared.noteOffset, "room for " + content.length
           + " bytes of metadata", Long.toString(prepared.noteSize));
     }
-    byte[] signed = enclave.clone();
+    byte[] signed = prepared.file.clone();
     int from = Math.toIntExact(prepared.noteOffset);
     Arrays.fill(signed, from, from + Math.toIntExact(prepared.noteSize), (byte) 0);
     System.arraycopy(content, 0, signed, from, content.length);

@@ -56,6 +56,7 @@ record GlobalData(SigningConfig config, LayoutPlan plan, int xsaveBytes, int ssa
       target.set(U64, ELRANGE + 16, config.get(ConfigKey.ELRANGE_SIZE));
     }
     target.set(U64, OVERHEAD, overhead);
+    target.set(U32, OVERHEAD + 8, (int) config.get(ConfigKey.ENABLE_IPP_FIPS));
   }
 
   /** The thread data of the first thread; every address counts from its TCS. */

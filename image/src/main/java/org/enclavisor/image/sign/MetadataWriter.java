@@ -4,6 +4,7 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
 import java.util.List;
+import java.util.Optional;
 import org.enclavisor.image.MalformedImageException;
 import org.enclavisor.image.elf.ElfFile;
 import org.enclavisor.image.elf.ProgramHeader;
@@ -20,8 +21,8 @@ import org.enclavisor.isa.Tcs;
 
 /**
  * Makes a block of metadata of version 3.3 (13.3 with an ELRANGE of its own), in the order in which {@code sgx_sign}
- * fills it: ELRANGE, TCS template, template of {@code g_global_data}, eight zeroes, patches, layout. The SIGSTRUCT stays
- * zero. Not for several threads.
+ * fills it: ELRANGE, extensions, TCS template, template of {@code g_global_data}, eight zeroes, patches, layout. The
+ * SIGSTRUCT and the FIPS signature stay zero. Not for several threads.
  */
 final class MetadataWriter {
   static final int TCS_TEMPLATE_BYTES = 72;
@@ -43,24 +44,31 @@ final class MetadataWriter {
   private final int ssaFrameSize;
   private final long tlsBytes;
   private final boolean elrange;
+  private final Optional<FipsExtension> extension;
   private final int tcsTemplate;
   private final int globalData;
   private final int zeroes;
   private final int patches;
   private final int layout;
 
-  MetadataWriter(ElfFile elf, SigningConfig config) {
+  /** @param extension what is added for FIPS, if anything */
+  MetadataWriter(ElfFile elf, SigningConfig config, Optional<FipsExtension> extension) {
     this.elf = elf;
     this.config = config;
     this.attributes = AttributeChoice.of(config);
     this.ssaFrameSize = (attributes.xsaveBytes() + GprSgx.BYTES + LayoutPlan.PAGE - 1) / LayoutPlan.PAGE;
     this.tlsBytes = elf.segment(ProgramHeader.PT_TLS).map(MetadataWriter::alignedSize).orElse(0L);
     this.elrange = config.get(ConfigKey.ELRANGE_SIZE) != 0;
-    this.tcsTemplate = DATA + (elrange ? Elrange.BYTES : 0);
+    this.extension = extension;
+    this.tcsTemplate = extend() + extension.map(FipsExtension::bytes).orElse(0);
     this.globalData = tcsTemplate + TCS_TEMPLATE_BYTES;
     this.zeroes = globalData + GlobalData.BYTES;
     this.patches = zeroes + ZERO_BYTES;
     this.layout = patches + 4 * PATCH_BYTES;
+  }
+
+  private int extend() {
+    return DATA + (elrange ? Elrange.BYTES : 0);
   }
 
   private static long alignedSize(ProgramHeader tls) {
@@ -81,8 +89,9 @@ final class MetadataWriter {
     long tlsPages = (tlsBytes + LayoutPlan.PAGE - 1) / LayoutPlan.PAGE;
     List<Long> segments = elf.loads().stream().map(ProgramHeader::memorySize).toList();
     long overhead = config.forDynamicMemory() ? EdmmOverhead.bytes(config, ssaFrameSize, tlsPages, segments) : 0;
-    LayoutPlan plan = LayoutPlan.of(config, ElfFile.pageEnd(elf.imageEnd()), ssaFrameSize, tlsPages, tcsTemplate,
-        overhead);
+    long ownEnd = ElfFile.pageEnd(elf.imageEnd());
+    long imageEnd = ownEnd + extension.map(FipsExtension::memoryBytes).orElse(0L);
+    LayoutPlan plan = LayoutPlan.of(config, imageEnd, ssaFrameSize, tlsPages, tcsTemplate, overhead);
     MemorySegment block = MemorySegment.ofArray(new byte[layout + plan.items().size() * LayoutItem.BYTES]);
     writeHeader(block, plan);
     if (elrange) {
@@ -90,6 +99,7 @@ final class MetadataWriter {
       block.set(U64, DATA + 8, config.get(ConfigKey.ELRANGE_START_ADDRESS));
       block.set(U64, DATA + 16, config.get(ConfigKey.ELRANGE_SIZE));
     }
+    extension.ifPresent(added -> added.write(block, extend(), ownEnd, elf.bytes().size()));
     writeLayout(block, layout, plan.items());
     writeTcsTemplate(block.asSlice(tcsTemplate, TCS_TEMPLATE_BYTES), plan);
     writePatches(block);
@@ -113,6 +123,7 @@ final class MetadataWriter {
     directory(block, 0, patches, 4 * PATCH_BYTES);
     directory(block, 1, layout, plan.items().size() * LayoutItem.BYTES);
     directory(block, 2, elrange ? DATA : 0, elrange ? Elrange.BYTES : 0);
+    directory(block, 3, extension.isPresent() ? extend() : 0, extension.isPresent() ? FipsExtension.TABLE_BYTES : 0);
   }
 
   private static void directory(MemorySegment block, int index, int offset, int size) {
