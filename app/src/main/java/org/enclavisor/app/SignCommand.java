@@ -1,6 +1,7 @@
 package org.enclavisor.app;
 
 import java.io.IOException;
+import java.lang.foreign.MemorySegment;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.LocalDate;
@@ -67,6 +68,12 @@ final class SignCommand implements Callable<Integer> {
     @Option(names = "--allow-init-section", description = "Accept an .init section.")
     private boolean initSection;
 
+    @Option(
+        names = "--fips-provider",
+        paramLabel = "FILE",
+        description = "The OpenSSL FIPS provider that EnableOSSLFIPS appends to the enclave.")
+    private @Nullable Path fipsProvider;
+
     Path enclave() {
       return required(enclave, "ENCLAVE", "the unsigned enclave");
     }
@@ -84,7 +91,9 @@ final class SignCommand implements Callable<Integer> {
     }
 
     SigningOptions options(@Nullable LocalDate date) {
-      return new SigningOptions(date == null ? LocalDate.now() : date, textRelocations, initSection, resign);
+      SigningOptions options =
+          new SigningOptions(date == null ? LocalDate.now() : date, textRelocations, initSection, resign);
+      return fipsProvider == null ? options : options.withFipsProvider(MemorySegment.ofArray(bytes(fipsProvider)));
     }
   }
 

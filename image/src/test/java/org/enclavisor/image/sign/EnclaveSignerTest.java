@@ -11,6 +11,7 @@ import java.security.Signature;
 import java.security.interfaces.RSAPrivateCrtKey;
 import java.time.LocalDate;
 import java.util.HexFormat;
+import java.util.Map;
 import org.enclavisor.image.EnclaveImage;
 import org.enclavisor.image.ImageOptions;
 import org.enclavisor.image.Images;
@@ -86,6 +87,41 @@ class EnclaveSignerTest {
       assertThat(image.mrEnclave()).isEqualTo(sigstruct.enclaveHash());
       assertThat(sigstruct.verify()).isInstanceOf(SignatureCheck.Valid.class);
     }
+  }
+
+  /** Intel's sgx_sign wrote this digest for the same enclave with the other one as lib64/fips.so. */
+  @Test
+  void appendsTheFipsProvider() throws GeneralSecurityException {
+    byte[] provider = TinyEnclaves.sdk(Variant.WITHOUT_ENCLU);
+    SigningConfig config = SigningConfig.of(Map.of(ConfigKey.ENABLE_OSSL_FIPS, 1L, ConfigKey.TCS_NUM, 2L));
+
+    byte[] signed = EnclaveSigner.sign(TinyEnclaves.sdk(Variant.PLAIN), "tiny", config, TestKeys.privateKey(),
+        NEW_YEAR.withFipsProvider(MemorySegment.ofArray(provider)));
+
+    assertThat(HexFormat.of().formatHex(MessageDigest.getInstance("SHA-256").digest(signed)))
+        .isEqualTo("c00fcc9cfdabbec2e67e2f734a275af10e4cf4df99c167d7d022175bed1cfb97");
+    EnclaveImage image = Images.read(MemorySegment.ofArray(signed), "tiny");
+    assertThat(image.mrEnclave()).isEqualTo(image.sigstruct().orElseThrow().enclaveHash());
+    assertThat(image.metadata().orElseThrow().sharedObject()).hasValueSatisfying(
+        object -> assertThat(object.size()).isEqualTo(provider.length));
+    assertThatThrownBy(() -> EnclaveSigner.sign(TinyEnclaves.sdk(Variant.PLAIN), "tiny", config,
+        TestKeys.privateKey(), NEW_YEAR)).hasMessageContaining("EnableOSSLFIPS");
+  }
+
+  /** The second signature's key is new each time; MRENCLAVE is what Intel's sgx_sign computed. */
+  @Test
+  void signsASecondTimeForFips() {
+    SigningConfig config = SigningConfig.of(Map.of(ConfigKey.ENABLE_IPP_FIPS, 1L, ConfigKey.TCS_NUM, 2L));
+    byte[] signed =
+        EnclaveSigner.sign(TinyEnclaves.sdk(Variant.PLAIN), "tiny", config, TestKeys.privateKey(), NEW_YEAR);
+
+    EnclaveImage image = Images.read(MemorySegment.ofArray(signed), "tiny");
+
+    assertThat(image.mrEnclave().hex()).isEqualTo("3f4ef3431bf324a3ef029177d3e6c08c7416c4e799a4e11483a075bb26ba3497");
+    assertThat(image.mrEnclave()).isEqualTo(image.sigstruct().orElseThrow().enclaveHash());
+    signed[TinyEnclaves.METADATA + 1904 + 16 + 600] ^= 1;
+    assertThatThrownBy(() -> Images.read(MemorySegment.ofArray(signed), "tiny"))
+        .isInstanceOf(MalformedImageException.class).hasMessageContaining("FIPS signature");
   }
 
   @Test

@@ -69,7 +69,7 @@ class SigningConfigTest {
       "ELRangeSize, <EnclaveImageAddress>0x1000</EnclaveImageAddress>",
       "MiscSelect, <UserRegionSize>0x1000</UserRegionSize>",
       "ReleaseType, <ReleaseType>1</ReleaseType>",
-      "EnableIPPFIPS, <EnableIPPFIPS>1</EnableIPPFIPS>",
+      "EnableOSSLFIPS, <EnableIPPFIPS>1</EnableIPPFIPS><EnableOSSLFIPS>1</EnableOSSLFIPS>",
       "ReservedMemMinSize, <ReservedMemMinSize>0x1000</ReservedMemMinSize>"})
   void checksKeysAgainstEachOther(String key, String body) {
     assertRefused(body, key + ": expected");
