@@ -1,12 +1,9 @@
 package org.enclavisor.app.bench;
 
 import java.lang.foreign.MemorySegment;
-import java.security.GeneralSecurityException;
-import java.security.KeyPairGenerator;
-import java.security.interfaces.RSAPrivateCrtKey;
-import java.security.spec.RSAKeyGenParameterSpec;
 import java.util.HexFormat;
 import java.util.Optional;
+import org.enclavisor.image.sign.RuntimeSigner;
 import org.enclavisor.isa.Attributes;
 import org.enclavisor.isa.Measurement;
 import org.enclavisor.isa.MiscSelect;
@@ -47,16 +44,14 @@ final class SmallestEnclave {
   /**
    * @param filler bytes of measured pages beside those that are needed
    */
-  SmallestEnclave(MemorySegment filler, long xcr0) throws GeneralSecurityException {
+  SmallestEnclave(MemorySegment filler, long xcr0) {
     this.filler = filler;
     long size = Long.highestOneBit(FILLER + filler.byteSize() - 1) << 1;
     secs = Secs.of(size, 1, new MiscSelect(0), new Attributes(Attributes.MODE64BIT, xcr0 & 7 | 3));
     sigstruct = sign(secs.attributes());
   }
 
-  private Sigstruct sign(Attributes attributes) throws GeneralSecurityException {
-    KeyPairGenerator generator = KeyPairGenerator.getInstance("RSA");
-    generator.initialize(new RSAKeyGenParameterSpec(3072, RSAKeyGenParameterSpec.F0));
+  private Sigstruct sign(Attributes attributes) {
     SigstructBody body =
         SigstructBody.of(
             0x20260101,
@@ -67,7 +62,7 @@ final class SmallestEnclave {
             new Attributes(-1, -1),
             0,
             0);
-    return SigstructSigner.sign(body, (RSAPrivateCrtKey) generator.generateKeyPair().getPrivate());
+    return SigstructSigner.sign(body, RuntimeSigner.freshKey());
   }
 
   private Measurement measure() {

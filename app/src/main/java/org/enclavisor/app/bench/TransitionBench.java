@@ -1,7 +1,6 @@
 package org.enclavisor.app.bench;
 
 import java.lang.foreign.MemorySegment;
-import java.security.GeneralSecurityException;
 import java.util.ArrayList;
 import java.util.List;
 import org.enclavisor.linux.Baselines;
@@ -29,7 +28,7 @@ final class TransitionBench {
   private final SmallestEnclave enclave;
   private final List<Row> rows = new ArrayList<>();
 
-  TransitionBench(Clock clock, Baselines baselines, int processors, long xcr0) throws GeneralSecurityException {
+  TransitionBench(Clock clock, Baselines baselines, int processors, long xcr0) {
     this.clock = clock;
     this.baselines = baselines;
     this.processors = processors;
