@@ -171,15 +171,17 @@ final class Enclave {
    */
   void evacuate() {
     secs.exclusive(true);
-    for (TcsPage tcs : secs.threads().all()) {
-      if (tcs.state() != TcsPage.INACTIVE) {
-        interrupt(tcs);
-      }
-    }
+    long deadline = System.nanoTime() + PATIENCE_NANOS;
     long pause = 10_000;
     boolean closed = false;
     while (secs.active()) {
-      if (!closed) {
+      for (TcsPage tcs : secs.threads().all()) {
+        ProcessorSlot slot = tcs.processor;
+        if (slot != null && tcs.state() == TcsPage.ACTIVE) {
+          slot.processor.interrupt();
+        }
+      }
+      if (!closed && System.nanoTime() - deadline > 0) {
         space.close();
         closed = true;
       }

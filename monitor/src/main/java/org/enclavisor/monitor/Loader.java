@@ -69,6 +69,9 @@ final class Loader {
     if (refused != null) {
       return new Progress(0, refused);
     }
+    if (free == 0) {
+      return new Progress(0, stop(secs, first));
+    }
     if (pages == null) {
       zeroes(secs.measurement(), first, free, secinfo, measured);
     } else {

@@ -38,6 +38,11 @@ public final class Eenter {
       fault = Entry.checkEpcm(secs, rbx);
       return fault != null ? fault : Outcome.pf(rbx, false, "the page at 0x%x is not PT_TCS".formatted(rbx));
     }
+    // Asked before and after: before, so that whoever waits for all threads to be out is not kept by those who knock.
+    fault = Entry.checkExclusive(secs);
+    if (fault != null) {
+      return fault;
+    }
     int was = tcs.lock();
     fault = checkLocked(cpu, secs, tcs, rbx, was);
     if (fault != null && was == TcsPage.INACTIVE) {

@@ -53,10 +53,12 @@ final class Entry {
     if (was == TcsPage.LOCKED) {
       return Outcome.gp("another leaf works on the TCS at 0x%x".formatted(tcs.address));
     }
-    if (secs.exclusive()) {
-      return Outcome.gp("another leaf works on the SECS");
-    }
-    return null;
+    return checkExclusive(secs);
+  }
+
+  /** Whether another leaf has the SECS to itself. */
+  static Outcome.@Nullable Fault checkExclusive(SecsPage secs) {
+    return secs.exclusive() ? Outcome.gp("another leaf works on the SECS") : null;
   }
 
   /** The EPCM entry of a TCS. */

@@ -39,6 +39,11 @@ public final class Eresume {
       fault = Entry.checkEpcm(secs, rbx);
       return fault != null ? fault : Outcome.pf(rbx, false, "the page at 0x%x is not PT_TCS".formatted(rbx));
     }
+    // Asked before and after: before, so that whoever waits for all threads to be out is not kept by those who knock.
+    fault = Entry.checkExclusive(secs);
+    if (fault != null) {
+      return fault;
+    }
     int was = tcs.lock();
     fault = checkLocked(cpu, secs, tcs, rbx, was);
     if (fault != null && was == TcsPage.INACTIVE) {
@@ -69,6 +74,11 @@ public final class Eresume {
     if (fault != null) {
       return fault;
     }
+    if (was == TcsPage.ACTIVE) {
+      // The manual asks this last. The questions in between have the same answer, and asking them means to read enclave
+      // memory, which only the owner of a TCS may: it is what keeps that memory from being taken away.
+      return Outcome.gp("the TCS at 0x%x is active".formatted(tcs.address));
+    }
     MemorySegment memory = secs.memory().segment();
     long gpr = ssa + secs.frame().gprOffset();
     long rip = memory.get(JAVA_LONG_UNALIGNED, gpr + GprSgx.RIP_OFFSET);
@@ -79,9 +89,6 @@ public final class Eresume {
     long gsBase = memory.get(JAVA_LONG_UNALIGNED, gpr + GS_BASE);
     if (!Cpu.canonical(fsBase) || !Cpu.canonical(gsBase)) {
       return Outcome.gp("FS base 0x%x or GS base 0x%x in the SSA is not canonical".formatted(fsBase, gsBase));
-    }
-    if (was == TcsPage.ACTIVE) {
-      return Outcome.gp("the TCS at 0x%x is active".formatted(tcs.address));
     }
     tcs.ssa = ssa;
     tcs.resumeRip = rip;

@@ -8,8 +8,8 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * XSAVE and XRSTOR between the processor's area, of standard form with all of XCR0, and an SSA frame's, of standard
- * form with XFRM (SDM 1, 13.7 and 13.8). Both areas may be changed by the enclave while they are read: what is checked is
- * what was copied.
+ * form with XFRM (SDM 1, 13.7 and 13.8). Both areas may be changed by the enclave while they are read: what is checked
+ * is what was copied.
  */
 final class XsaveArea {
   static final ValueLayout.OfShort U16 = ValueLayout.JAVA_SHORT_UNALIGNED;

@@ -31,8 +31,8 @@ class EenterTest {
         .gp("rbx", "TCS alignment", s -> s.rbx += 256, "TCS at")
         .pf("rbx", "TCS outside", s -> s.rbx = LeafScene.BASE - 4096, LeafScene.USER_READ, s -> s.rbx, "not in the EPC")
         .gp("rcx", "AEP canonical", s -> s.rcx = 1L << 47, "AEP")
-        .gp("state", "another leaf on the TCS", s -> s.tcs().lock(), "another leaf works on the TCS")
         .gp("secs", "another leaf on the SECS", s -> s.page.exclusive(true), "another leaf works on the SECS")
+        .gp("state", "another leaf on the TCS", s -> s.tcs().lock(), "another leaf works on the TCS")
         .pf(
             "epcm",
             "TCS not valid",

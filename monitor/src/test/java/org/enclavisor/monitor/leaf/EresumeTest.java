@@ -65,9 +65,6 @@ class EresumeTest {
             .gp("xcr0", "XFRM within XCR0", EntryScene::withoutAvx, "XFRM")
             .gp("cssa", "nothing to resume", s -> s.tcs().cssa = 0, "CSSA");
     return EenterTest.frame(checks, SSA)
-        .gp("gpr", "RIP canonical", s -> gpr(s, 136, 1L << 47), "RIP")
-        .gp("gpr", "FS base canonical", s -> gpr(s, 168, 1L << 47), "FS base")
-        .gp("gpr", "GS base canonical", s -> gpr(s, 176, 1L << 47), "GS base")
         .gp(
             "state,tcs",
             "active",
@@ -76,6 +73,9 @@ class EresumeTest {
               s.tcs().activate();
             },
             "is active")
+        .gp("gpr", "RIP canonical", s -> gpr(s, 136, 1L << 47), "RIP")
+        .gp("gpr", "FS base canonical", s -> gpr(s, 168, 1L << 47), "FS base")
+        .gp("gpr", "GS base canonical", s -> gpr(s, 176, 1L << 47), "GS base")
         .gp("xsave", "XSTATE_BV beyond XFRM", s -> LeafScene.u64(s.memory(), SSA + 512, 8), "XSTATE_BV")
         .gp("xsave", "XCOMP_BV", s -> LeafScene.u64(s.memory(), SSA + 520, 1L << 63), "XSAVE header")
         .gp("xsave", "header bytes 16 to 23", s -> LeafScene.u64(s.memory(), SSA + 528, 1), "XSAVE header")
