@@ -29,6 +29,11 @@ public record Edl(
     warnings = List.copyOf(warnings);
   }
 
+  /** An interface without functions, for an image that is loaded but not called. */
+  public static Edl none(String name) {
+    return new Edl(name, List.of(), List.of(), List.of(), List.of(), List.of());
+  }
+
   /**
    * Reads an EDL file and what it imports.
    *

@@ -65,7 +65,7 @@ public final class EcallFrame {
   private void write(int number) {
     ParameterPlan parameter = plan.parameters().get(number);
     Object value = arguments[number];
-    String what = parameter.what(plan.function().name());
+    String what = parameter.what();
     buffers[number] = Buffer.NONE;
     MarshallingStruct.Slot slot = parameter.slot();
     MemorySegment place = ms.asSlice(slot.offset(), slot.shape().bytes());
@@ -134,7 +134,7 @@ public final class EcallFrame {
 
   /** What the enclave will see: the argument cut to the parameter's type. */
   private long number(ParameterPlan parameter, @Nullable Object value) {
-    String what = parameter.what(plan.function().name());
+    String what = parameter.what();
     if (!(parameter.slot().shape() instanceof Shape.Scalar scalar)) {
       throw new WrongUseException(what + ": expected a number as the size of another parameter");
     }
@@ -159,7 +159,7 @@ public final class EcallFrame {
         continue;
       }
       MemorySegment copy = copy(buffers[i]);
-      String what = parameter.what(plan.function().name());
+      String what = parameter.what();
       if (by.text() != Passing.Text.NONE) {
         Texts.putBack(copy, by.text(), container, what);
       } else {

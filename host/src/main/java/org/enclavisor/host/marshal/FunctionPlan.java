@@ -25,9 +25,10 @@ public final class FunctionPlan {
     this.index = index;
     this.types = types;
     struct = MarshallingStruct.of(function, types);
+    String what = (function instanceof EdlFunction.Untrusted ? "OCALL " : "") + function.name();
     var plans = new ArrayList<ParameterPlan>();
     for (int i = 0; i < function.signature().parameters().size(); i++) {
-      plans.add(ParameterPlan.of(function.signature().parameters().get(i), i, struct, types));
+      plans.add(ParameterPlan.of(function.signature().parameters().get(i), i, struct, types, what));
     }
     parameters = List.copyOf(plans);
   }

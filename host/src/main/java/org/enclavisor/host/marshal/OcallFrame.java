@@ -67,7 +67,7 @@ public final class OcallFrame {
   public @Nullable Object argument(int number, Class<?> type, Class<?> refType) {
     ParameterPlan parameter = plan.parameters().get(number);
     MarshallingStruct.Slot slot = parameter.slot();
-    String what = "OCALL " + parameter.what(plan.function().name());
+    String what = parameter.what();
     MemorySegment place = ms.asSlice(slot.offset(), slot.shape().bytes());
     return switch (parameter.variable().passing()) {
       case Passing.ByValue _ -> reader.value(place, slot.shape(), type, what);
@@ -154,7 +154,7 @@ public final class OcallFrame {
           || !by.direction().out()) {
         continue;
       }
-      String what = "OCALL " + parameter.what(plan.function().name());
+      String what = parameter.what();
       MemorySegment target = memory.slice(span.address(), span.bytes(), what);
       if (by.text() != Passing.Text.NONE) {
         text(target, by, span.container(), what);

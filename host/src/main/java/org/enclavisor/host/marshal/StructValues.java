@@ -4,6 +4,7 @@ import java.lang.reflect.Constructor;
 import java.lang.reflect.InvocationTargetException;
 import java.lang.reflect.Method;
 import java.lang.reflect.RecordComponent;
+import java.util.Arrays;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -15,7 +16,62 @@ import org.jspecify.annotations.Nullable;
  * fit, else by position if their number fits.
  */
 final class StructValues {
+  private static final ClassValue<RecordType> TYPES =
+      new ClassValue<>() {
+        @Override
+        protected RecordType computeValue(Class<?> type) {
+          return RecordType.of(type);
+        }
+      };
+
   private StructValues() {}
+
+  /** What reflection knows about a record class, asked once. */
+  private record RecordType(
+      Class<?> type, List<Class<?>> types, List<Method> accessors, Constructor<?> constructor, Map<String, Integer> places) {
+
+    static RecordType of(Class<?> type) {
+      RecordComponent[] components = type.getRecordComponents();
+      Class<?>[] types = Arrays.stream(components).map(RecordComponent::getType).toArray(Class<?>[]::new);
+      List<Method> accessors = Arrays.stream(components).map(RecordComponent::getAccessor).toList();
+      accessors.forEach(Method::trySetAccessible);
+      var places = new HashMap<String, Integer>();
+      for (int i = 0; i < components.length; i++) {
+        places.put(components[i].getName(), i);
+      }
+      try {
+        Constructor<?> constructor = type.getDeclaredConstructor(types);
+        constructor.trySetAccessible();
+        return new RecordType(type, List.of(types), accessors, constructor, places);
+      } catch (NoSuchMethodException e) {
+        throw new AssertionError("a record has its canonical constructor", e);
+      }
+    }
+
+    /** For each member, the number of the component that holds it. */
+    int[] order(Shape.Struct struct, String what) {
+      List<Shape.Member> members = struct.members();
+      if (types.size() != members.size()) {
+        throw new WrongUseException(
+            "%s: expected a record with the %d members %s of %s, found %s with %d"
+                .formatted(what, members.size(), names(struct), struct.cName(), type.getName(), types.size()));
+      }
+      var order = new int[members.size()];
+      for (int i = 0; i < order.length; i++) {
+        String name = members.get(i).name();
+        Integer place = places.get(name);
+        if (place == null) {
+          place = places.get(Names.lowerCamel(name));
+        }
+        if (place == null) {
+          Arrays.setAll(order, position -> position);
+          return order;
+        }
+        order[i] = place;
+      }
+      return order;
+    }
+  }
 
   /** The values of the members, in their order. A map may leave some out: they are null. */
   static List<@Nullable Object> members(Shape.Struct struct, Object value, String what) {
@@ -26,20 +82,19 @@ final class StructValues {
               what + ": expected the members " + names(struct) + " of " + struct.cName() + ", found '" + key + "'");
         }
       }
-      return java.util.Arrays.asList(struct.members().stream().map(member -> (Object) map.get(member.name())).toArray());
+      return Arrays.asList(struct.members().stream().map(member -> (Object) map.get(member.name())).toArray());
     }
-    RecordComponent[] components = value.getClass().getRecordComponents();
-    int[] order = order(struct, value.getClass(), what);
+    RecordType type = TYPES.get(value.getClass());
+    int[] order = type.order(struct, what);
     var values = new Object[order.length];
     for (int i = 0; i < order.length; i++) {
-      values[i] = get(components[order[i]].getAccessor(), value, what);
+      values[i] = get(type.accessors().get(order[i]), value, what);
     }
-    return java.util.Arrays.asList(values);
+    return Arrays.asList(values);
   }
 
   private static @Nullable Object get(Method accessor, Object value, String what) {
     try {
-      accessor.trySetAccessible();
       return accessor.invoke(value);
     } catch (IllegalAccessException | InvocationTargetException e) {
       throw new WrongUseException(what + ": cannot read " + accessor + ": " + e);
@@ -48,58 +103,24 @@ final class StructValues {
 
   /** The types of a record's components in the order of the members. */
   static List<Class<?>> types(Shape.Struct struct, Class<?> type, String what) {
-    RecordComponent[] components = type.getRecordComponents();
-    return java.util.Arrays.stream(order(struct, type, what))
-        .<Class<?>>mapToObj(i -> components[i].getType())
-        .toList();
+    RecordType record = TYPES.get(type);
+    int[] order = record.order(struct, what);
+    return Arrays.stream(order).<Class<?>>mapToObj(record.types()::get).toList();
   }
 
   /** A record from the values of the members. */
   static Object make(Shape.Struct struct, Class<?> type, List<@Nullable Object> values, String what) {
-    RecordComponent[] components = type.getRecordComponents();
-    var types = new Class<?>[components.length];
-    for (int i = 0; i < components.length; i++) {
-      types[i] = components[i].getType();
-    }
-    int[] order = order(struct, type, what);
+    RecordType record = TYPES.get(type);
+    int[] order = record.order(struct, what);
     var arguments = new Object[order.length];
     for (int i = 0; i < order.length; i++) {
       arguments[order[i]] = values.get(i);
     }
     try {
-      Constructor<?> constructor = type.getDeclaredConstructor(types);
-      constructor.trySetAccessible();
-      return constructor.newInstance(arguments);
+      return record.constructor().newInstance(arguments);
     } catch (ReflectiveOperationException e) {
       throw new WrongUseException(what + ": cannot make a " + type.getName() + ": " + e);
     }
-  }
-
-  /** For each member, the number of the component that holds it. */
-  private static int[] order(Shape.Struct struct, Class<?> type, String what) {
-    RecordComponent[] components = type.getRecordComponents();
-    if (components.length != struct.members().size()) {
-      throw new WrongUseException(
-          "%s: expected a record with the %d members %s of %s, found %s with %d"
-              .formatted(
-                  what, struct.members().size(), names(struct), struct.cName(), type.getName(), components.length));
-    }
-    var byName = new HashMap<String, Integer>();
-    for (int i = 0; i < components.length; i++) {
-      byName.put(components[i].getName(), i);
-    }
-    var order = new int[components.length];
-    boolean allNamed = true;
-    for (int i = 0; i < order.length; i++) {
-      String name = struct.members().get(i).name();
-      Integer at = byName.containsKey(name) ? byName.get(name) : byName.get(Names.lowerCamel(name));
-      allNamed &= at != null;
-      order[i] = at == null ? i : at;
-    }
-    if (!allNamed) {
-      java.util.Arrays.setAll(order, i -> i);
-    }
-    return order;
   }
 
   private static String names(Shape.Struct struct) {

@@ -79,7 +79,7 @@ public final class TextArguments {
   private @Nullable Object value(int number) {
     ParameterPlan parameter = plan.parameters().get(number);
     String text = java.util.Objects.requireNonNull(texts.get(number));
-    String what = parameter.what(plan.function().name());
+    String what = parameter.what();
     return switch (parameter.variable().passing()) {
       case Passing.ByValue _ -> value(parameter.slot().shape(), text, what);
       case ByAddress _ when text.equals("null") -> null;
@@ -233,7 +233,7 @@ public final class TextArguments {
       for (int i = 0; i < texts.size(); i++) {
         ParameterPlan parameter = plan.parameters().get(i);
         if (parameter.variable().name().equals(name)) {
-          return integer(java.util.Objects.requireNonNull(texts.get(i)), parameter.what(plan.function().name()));
+          return integer(java.util.Objects.requireNonNull(texts.get(i)), parameter.what());
         }
       }
       throw new WrongUseException(plan.function().name() + ": expected a parameter " + name + ", found none");
