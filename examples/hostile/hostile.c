@@ -337,6 +337,58 @@ void encl_before_resume(struct ssa_gpr *frame, void *xsave) {
   damage = NOTHING;
 }
 
+/* ---- Races: what a monitor checks must be what it uses ---- */
+
+enum { ROUNDS = 20000 };
+
+static int64_t race_frame(uint64_t distance) {
+  uint64_t own;
+  __asm__("mov %%gs:88, %0" : "=r"(own)); /* td.first_ssa_xsave */
+  encl_add_exception_handler(survive);
+  uint64_t other = readable(own + distance) ? own + distance : own - distance;
+  bool there = readable(other);
+  encl_remove_exception_handler(survive);
+  if (!there) {
+    return NONE;
+  }
+  volatile uint32_t *mxcsr = (volatile uint32_t *)(other + 24);
+  volatile uint64_t *header = (volatile uint64_t *)(other + 512); /* XSTATE_BV, XCOMP_BV */
+  volatile struct ssa_gpr *gpr = (volatile struct ssa_gpr *)(other + PAGE - sizeof(struct ssa_gpr));
+  for (unsigned i = 0; i < 500 * ROUNDS; i++) {
+    uint32_t good_mxcsr = *mxcsr;
+    uint64_t good_mask = header[0];
+    uint64_t good_base = gpr->fs_base;
+    *mxcsr = ~0u;
+    header[0] = ~0ull;
+    header[1] = ~0ull;
+    gpr->fs_base = 1ull << 63;
+    *mxcsr = good_mxcsr & 0xffff;
+    header[0] = good_mask & 7;
+    header[1] = 0;
+    gpr->fs_base = good_base & ~(1ull << 63);
+  }
+  return 1;
+}
+
+static int64_t race_page(uint64_t page) {
+  volatile uint64_t *words = (volatile uint64_t *)page;
+  for (unsigned i = 0; i < ROUNDS; i++) {
+    for (unsigned k = 0; k < PAGE / sizeof *words; k++) {
+      uint64_t word = words[k];
+      words[k] = i & 1 ? ~0ull : word ^ 0x8000800080018001;
+      words[k] = word;
+    }
+  }
+  return 1;
+}
+
+static int64_t leaves(uint64_t count) {
+  for (uint64_t i = 0; i < count; i++) {
+    report_with_flags(0);
+  }
+  return 1;
+}
+
 static int64_t exhaust(int64_t depth) {
   volatile uint8_t room[256];
   room[0] = (uint8_t)depth;
@@ -385,6 +437,12 @@ int64_t attack(uint32_t number, uint64_t argument) {
       }
     case EXHAUST_STACK:
       return exhaust(0);
+    case RACE_FRAME:
+      return race_frame(argument);
+    case RACE_PAGE:
+      return race_page(argument);
+    case LEAVES:
+      return leaves(argument);
     case STORM:
     case FRAME_RIP ... FRAME_ALL:
       return exception_attack(number, argument);

@@ -81,6 +81,11 @@ enum attack {
   FRAME_MXCSR = 76,          /* MXCSR = `argument` */
   FRAME_URSP = 77,           /* the host's stack pointer and frame pointer = `argument` */
   FRAME_ALL = 78,            /* every byte of the frame = 0xff */
+
+  /* With a second thread inside, which goes on with something else. */
+  RACE_FRAME = 80,           /* changes the other thread's frame to and fro; it lies `argument` bytes away. Returns 1 */
+  RACE_PAGE = 81,            /* changes all words of the page at `argument` to and fro. Returns 1 */
+  LEAVES = 82,               /* `argument` times EREPORT; returns 1 */
 };
 
 int64_t attack(uint32_t number, uint64_t argument);

@@ -3,11 +3,13 @@ package org.enclavisor.app;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.util.List;
+import java.util.function.ObjLongConsumer;
 import java.util.stream.Stream;
 import org.enclavisor.host.Enclave;
 import org.enclavisor.host.EnclaveException;
 import org.enclavisor.host.EnclaveLostException;
 import org.enclavisor.host.SgxStatus;
+import org.enclavisor.image.ThreadSlot;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -19,7 +21,7 @@ import org.junit.jupiter.params.provider.MethodSource;
  * {@code examples/hostile}: an enclave that attacks its monitor ends nobody but itself. Beside every attacker a neighbour
  * on the same platform goes on answering; the numbers are {@code hostile.h}'s.
  */
-@Timeout(60)
+@Timeout(120)
 class HostileSampleTest {
   private static final int ANYWHERE = 0x1000;
   private static final int JUMP = 20;
@@ -27,6 +29,10 @@ class HostileSampleTest {
   private static final int HOST_STACK = 26;
   private static final int FIND_PAGE = 27;
   private static final int FIND_SYSCALL = 28;
+  private static final int STORM = 61;
+  private static final int RACE_FRAME = 80;
+  private static final int RACE_PAGE = 81;
+  private static final int LEAVES = 82;
   private static final long NOT_CANONICAL = 1L << 63;
 
   /** How an attack may end. */
@@ -137,7 +143,7 @@ class HostileSampleTest {
   @EnumSource
   void aStormOfExceptionsIsOutlived(Way way) {
     try (var hosting = Hosting.on(way); Enclave enclave = hosting.load("hostile")) {
-      assertThat(enclave.bind(Hostile.class).attack(61, 2000)).isEqualTo(2000);
+      assertThat(enclave.bind(Hostile.class).attack(STORM, 2000)).isEqualTo(2000);
     }
   }
 
@@ -146,8 +152,8 @@ class HostileSampleTest {
   void noSystemCallOfTheStubHelps() {
     try (var hosting = Hosting.on(Way.STUB); Enclave neighbour = hosting.load("calls")) {
       int sites = 0;
-      for (long site = next(hosting, FIND_SYSCALL, JUMP, 0); site != 0;
-          site = next(hosting, FIND_SYSCALL, JUMP, site + 1)) {
+      for (long site = next(hosting, FIND_SYSCALL, HostileSampleTest::jump, 0); site != 0;
+          site = next(hosting, FIND_SYSCALL, HostileSampleTest::jump, site + 1)) {
         sites++;
         assertThat(neighbour.call("add", 40, 2).value()).as("after a jump to 0x%x", site).isEqualTo(42);
       }
@@ -155,17 +161,54 @@ class HostileSampleTest {
     }
   }
 
-  /** It overwrites every page there that it can read: code, mailboxes, signal stacks. */
+  /**
+   * It changes every page there to and fro, and then for good, while its other thread goes in and out: code, mailboxes,
+   * signal stacks.
+   */
   @Test
   void overwritingTheStubHarmsNobodyElse() {
     try (var hosting = Hosting.on(Way.STUB); Enclave neighbour = hosting.load("calls")) {
       int pages = 0;
-      for (long page = next(hosting, FIND_PAGE, WRITE, 0); page != 0;
-          page = next(hosting, FIND_PAGE, WRITE, page + 4096)) {
+      for (long page = next(hosting, FIND_PAGE, HostileSampleTest::overwrite, 0); page != 0;
+          page = next(hosting, FIND_PAGE, HostileSampleTest::overwrite, page + 4096)) {
         pages++;
         assertThat(neighbour.call("add", 40, 2).value()).as("after writing to 0x%x", page).isEqualTo(42);
       }
       assertThat(pages).as("pages of the stub").isPositive();
+    }
+  }
+
+  private static void overwrite(Hostile hostile, long page) {
+    var other = Thread.ofPlatform().start(() -> tryIt(hostile, LEAVES, 1_000));
+    if (Long.valueOf(1).equals(tryIt(hostile, RACE_PAGE, page))) {
+      tryIt(hostile, WRITE, page);
+    }
+    join(other);
+  }
+
+  /** One thread changes the saved state of the other while that is interrupted and resumed. */
+  @ParameterizedTest
+  @EnumSource
+  void aFrameThatChangesWhileItIsReadHarmsNobodyElse(Way way) {
+    try (var hosting = Hosting.on(way); Enclave neighbour = hosting.load("calls")) {
+      for (int i = 0; i < 3; i++) {
+        try (Enclave enclave = hosting.load("hostile")) {
+          Hostile hostile = enclave.bind(Hostile.class);
+          List<ThreadSlot> threads = enclave.image().threads();
+          var other = Thread.ofPlatform().start(() -> tryIt(hostile, STORM, 2_000));
+          tryIt(hostile, RACE_FRAME, threads.get(1).offset() - threads.get(0).offset());
+          join(other);
+        }
+        assertThat(neighbour.call("add", 40, 2).value()).isEqualTo(42);
+      }
+    }
+  }
+
+  private static void join(Thread thread) {
+    try {
+      thread.join();
+    } catch (InterruptedException e) {
+      throw new AssertionError(e);
     }
   }
 
@@ -175,7 +218,7 @@ class HostileSampleTest {
    * @param from where to look; 0: behind the host's memory
    * @return the target; 0 if there is no more
    */
-  private static long next(Hosting hosting, int find, int attack, long from) {
+  private static long next(Hosting hosting, int find, ObjLongConsumer<Hostile> attack, long from) {
     try (Enclave enclave = hosting.load("hostile")) {
       Hostile hostile = enclave.bind(Hostile.class);
       long start = from;
@@ -188,13 +231,14 @@ class HostileSampleTest {
       }
       long target = hostile.attack(find, start);
       if (target != 0) {
-        Object end = tryIt(hostile, attack, target);
-        if (attack == JUMP) {
-          assertThat(end).as("a jump to 0x%x", target).isIn(crashed(), stackOverrun(), "lost");
-        }
+        attack.accept(hostile, target);
       }
       return target;
     }
+  }
+
+  private static void jump(Hostile hostile, long site) {
+    assertThat(tryIt(hostile, JUMP, site)).as("a jump to 0x%x", site).isIn(crashed(), stackOverrun(), "lost");
   }
 
   /** The result (a Long), the status if the enclave ended itself (an Integer), or "lost". */
