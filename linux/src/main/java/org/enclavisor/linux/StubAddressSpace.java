@@ -220,7 +220,6 @@ final class StubAddressSpace implements AddressSpace {
     }
     process.kill("the address space was closed");
     process.awaitEnd();
-    wakeHosts();
     steward.close();
     for (StubProcessor user : users) {
       user.leaveForGood();
@@ -365,10 +364,15 @@ final class StubAddressSpace implements AddressSpace {
     }
   }
 
-  /** On the keeper's thread, which must not wait for the space's lock: an order under way holds it. */
+  /**
+   * On the keeper's thread, which must not wait for the space's lock: an order under way holds it. Gives every turn to
+   * the host, so that whoever is about to sleep does not.
+   */
   private void wakeHosts() {
     for (int i = 0; i < layout.processors(); i++) {
-      Kernel.futexWake(memory.stub().address() + layout.blockOffset(i) + StubLayout.MAILBOX, Integer.MAX_VALUE);
+      long control = layout.blockOffset(i) + StubLayout.MAILBOX + Mailbox.CONTROL;
+      Mailbox.INT.setVolatile(memory.stub(), control, Mailbox.HOST);
+      Kernel.futexWake(memory.stub().address() + control, Integer.MAX_VALUE);
     }
   }
 

@@ -65,7 +65,7 @@ final class StubProcess {
       if (verdict == null) {
         verdict = reason;
       }
-      if (reaped.getCount() != 0) {
+      if (death == null) {
         Kernel.pidfdSendSignal(child.pidfd(), Kernel.SIGKILL);
       }
     }
@@ -95,11 +95,11 @@ final class StubProcess {
       ending = how;
       death = verdict == null ? "the enclave process " + how : verdict;
       Kernel.close(child.pidfd());
-      reaped.countDown();
       listener = onDeath;
     }
     if (listener != null) {
       listener.run();
     }
+    reaped.countDown();
   }
 }

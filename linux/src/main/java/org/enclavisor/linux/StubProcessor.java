@@ -361,6 +361,7 @@ final class StubProcessor implements LogicalProcessor {
   /** Signals until one has come to enclave code or the entry has ended anyway; then none is on its way any more. */
   private void interruptInside() {
     long deadline = System.nanoTime() + space.patience().toNanos();
+    Kernel.futexWake(controlAddress, 1); // an enclave may have given the turn back and let its host sleep
     while (isRunning()) {
       if (System.nanoTime() - deadline > 0) {
         space.violated("it did not react to an interrupt");

@@ -1,6 +1,5 @@
 package org.enclavisor.linux;
 
-import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import org.jspecify.annotations.Nullable;
@@ -24,14 +23,15 @@ final class Waiting {
 
   private static final int PENANCE = 2048;
   private static final int ENTRIES_BEFORE_PINNING = 64;
-  private static final long TIMEOUT_NANOS = 100_000_000;
   private static final int ANYWHERE = -1;
+
+  /** A timer would cost as much as the system call. Death and {@link StubProcessor#interrupt} wake a sleeper anyway. */
+  private static final long WITHOUT_END = 0;
 
   private final WaitPolicy policy;
   private final int tid;
   private final MemorySegment mailbox;
   private final long control;
-  private final MemorySegment timeout = Arena.ofAuto().allocate(16, 8);
 
   private @Nullable Thread thread;
   private @Nullable HostThread host;
@@ -46,7 +46,6 @@ final class Waiting {
     this.tid = tid;
     this.mailbox = mailbox;
     this.control = mailbox.address() + Mailbox.CONTROL;
-    timeout.set(ValueLayout.JAVA_LONG, 8, TIMEOUT_NANOS);
   }
 
   /** Before each entry. */
@@ -73,7 +72,7 @@ final class Waiting {
     }
   }
 
-  /** Waits until it is the host's turn; false if the process died before. */
+  /** Waits until it is the host's turn; false if the process has died. */
   boolean await(StubAddressSpace space) {
     if (spinning) {
       if (spin()) {
@@ -85,7 +84,7 @@ final class Waiting {
     while (true) {
       int seen = (int) Mailbox.INT.compareAndExchange(mailbox, (long) Mailbox.CONTROL, Mailbox.GUEST, asleep);
       if ((seen & Mailbox.GUEST) == 0) {
-        return true;
+        return space.death() == null;
       }
       if (space.death() != null) {
         return false;
@@ -94,7 +93,7 @@ final class Waiting {
         space.violated("its control word is " + seen);
         return false;
       }
-      Kernel.futexWait(control, asleep, timeout.address());
+      Kernel.futexWait(control, asleep, WITHOUT_END);
     }
   }
 
