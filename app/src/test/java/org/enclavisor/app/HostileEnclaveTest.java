@@ -1,0 +1,400 @@
+package org.enclavisor.app;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.TreeMap;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
+import java.util.regex.Pattern;
+import java.util.stream.LongStream;
+import org.enclavisor.host.Enclave;
+import org.enclavisor.host.EnclaveException;
+import org.enclavisor.host.EnclaveLostException;
+import org.enclavisor.host.HostConfig;
+import org.enclavisor.testkit.Leaks;
+import org.enclavisor.testkit.Seeded;
+import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.Parameter;
+import org.junit.jupiter.params.ParameterizedClass;
+import org.junit.jupiter.params.provider.EnumSource;
+
+/**
+ * Every attack of examples/hostile. Whatever it does: its call ends in time, with a value or a HostException; another
+ * enclave and the JVM go on; closing it leaves no process, thread or descriptor.
+ */
+@ParameterizedClass
+@EnumSource(value = Way.class, names = {"STUB", "STUB_STRICT", "PTRACE"})
+class HostileEnclaveTest {
+  private static final Pattern ATTACK = Pattern.compile("^  ([A-Z_0-9]+) = (\\d+),", Pattern.MULTILINE);
+
+  /** Far more than any attack needs, also on a machine that is busy with something else. */
+  private static final long SECONDS = 30;
+
+  /** After so long a call is taken to be one that never returns. */
+  private static final long PATIENCE = 2;
+
+  private static final int STORM = 2000;
+
+  /** How an attack may end. */
+  private enum End {
+    /** As it likes, or not at all until the enclave is closed: whoever leaves its own code may loop there. */
+    ANY,
+    /** Not with a value from which the enclave has something: at most an error code. */
+    STOPPED,
+    /** With 1: it was harmless, and went by unnoticed. */
+    ONE
+  }
+
+  /** Words that break things wherever they are used as an address or as a part of saved state. */
+  private static final long[] WORDS = {
+    0, 1, 8, 0x1000, 0x7fff_ffff_f000L, 0x8000_0000_0000L, Long.MIN_VALUE, -4096, -1, 0x5555_5555_5555_5555L
+  };
+
+  @Parameter private Way way;
+  private final Map<String, Integer> attacks = attacks();
+
+  private static Map<String, Integer> attacks() {
+    try {
+      var found = new TreeMap<String, Integer>();
+      var matcher = ATTACK.matcher(Files.readString(Hosting.EXAMPLES.resolve("hostile/hostile.h")));
+      while (matcher.find()) {
+        found.put(matcher.group(1), Integer.valueOf(matcher.group(2)));
+      }
+      return found;
+    } catch (IOException e) {
+      throw new java.io.UncheckedIOException(e);
+    }
+  }
+
+  /** A host, an enclave that minds its own business, and one after the other the enclaves that attack. */
+  private final class Arena implements AutoCloseable {
+    private final Hosting hosting = Hosting.on(way);
+    private final Enclave bystander = hosting.load("hello");
+    private final Set<Long> others = ProcessView.ownChildren();
+    private Enclave attacker = hosting.load("hostile", CONFIG);
+    private int greetings;
+
+    private static final Object HANGS = new Object();
+    private static final HostConfig CONFIG = HostConfig.defaults().withPatience(Duration.ofMillis(100));
+
+    private Arena() throws IOException {}
+
+    long process() throws IOException {
+      return ProcessView.ownChildren().stream().filter(child -> !others.contains(child)).findFirst().orElseThrow();
+    }
+
+    void attack(String name, End end, long... arguments) throws IOException {
+      for (long argument : arguments) {
+        String what = "%s: %s 0x%x".formatted(way, name, argument);
+        Object outcome = attempt(attacks.get(name), argument, end, what);
+        switch (end) {
+          case ANY -> assertThat(outcome).as(what).isNotNull();
+          case STOPPED -> {
+            if (outcome instanceof Long value) {
+              assertThat(value).as(what).isNegative();
+            }
+          }
+          case ONE -> assertThat(outcome).as(what).isEqualTo(1L);
+        }
+        assertOthersGoOn(what);
+        if (!(outcome instanceof Long)) {
+          reload(what);
+        }
+      }
+    }
+
+    /** What the call returned or threw. */
+    private Object attempt(int number, long argument, End end, String what) {
+      var outcome = new CompletableFuture<Object>();
+      Thread.ofPlatform().daemon().start(() -> {
+        try {
+          outcome.complete(attacker.call("attack", number, argument).value());
+        } catch (EnclaveException | EnclaveLostException e) {
+          outcome.complete(e);
+        } catch (RuntimeException | Error e) {
+          outcome.completeExceptionally(e);
+        }
+      });
+      try {
+        if (end == End.ANY) {
+          outcome.copy().completeOnTimeout(HANGS, PATIENCE, TimeUnit.SECONDS).join();
+          if (!outcome.isDone()) {
+            assertOthersGoOn(what);
+            attacker.close();
+            assertThat(outcome.get(SECONDS, TimeUnit.SECONDS)).as(what).isInstanceOf(EnclaveLostException.class);
+            System.out.println(what + " hangs until it is closed");
+          }
+        }
+        return outcome.get(SECONDS, TimeUnit.SECONDS);
+      } catch (ExecutionException | TimeoutException e) {
+        throw new AssertionError(what + " ended with " + e, e);
+      } catch (InterruptedException e) {
+        Thread.currentThread().interrupt();
+        throw new AssertionError(what, e);
+      }
+    }
+
+    private void assertOthersGoOn(String what) {
+      assertThat(bystander.call("hello", what).value()).as(what).isEqualTo(++greetings);
+      assertThat(hosting.printed()).contains(what + "!");
+    }
+
+    private void reload(String what) throws IOException {
+      attacker.close();
+      long deadline = System.nanoTime() + TimeUnit.SECONDS.toNanos(10);
+      while (!ProcessView.ownChildren().equals(others) && System.nanoTime() < deadline) {
+        Thread.onSpinWait();
+      }
+      assertThat(ProcessView.ownChildren()).as("processes after %s", what).isEqualTo(others);
+      attacker = hosting.load("hostile", CONFIG);
+    }
+
+    /** Addresses in everything that is mapped beside the enclave, and those of SYSCALL instructions. */
+    private Set<Long> addresses(boolean executableOnly) throws IOException {
+      long process = process();
+      Set<Long> addresses = new LinkedHashSet<>();
+      for (ProcessView.Mapping mapping : ProcessView.mappings(process)) {
+        if (!executableOnly || mapping.permissions().contains("x")) {
+          addresses.add(mapping.start());
+          addresses.add((mapping.start() + mapping.end()) / 2);
+          addresses.add(mapping.end() - 8);
+          if (mapping.permissions().contains("x")) {
+            addresses.addAll(ProcessView.syscallInstructions(process, mapping));
+          }
+        }
+      }
+      return addresses;
+    }
+
+    @Override
+    public void close() {
+      hosting.close();
+    }
+  }
+
+  private static long[] upTo(long last) {
+    return LongStream.rangeClosed(0, last).toArray();
+  }
+
+  @Test
+  void systemCalls() throws IOException {
+    try (var arena = new Arena()) {
+      for (String name : List.of("GETPID", "EXIT_GROUP", "FORK", "SIGNAL_PARENT", "MAKE_CODE_WRITABLE", "OPEN_FILE",
+          "FORGE_SIGRETURN", "SYSENTER", "INT_80", "COMPATIBILITY_MODE", "VSYSCALL")) {
+        arena.attack(name, name.equals("FORGE_SIGRETURN") ? End.ANY : End.STOPPED, 0);
+      }
+      arena.attack("MAP_MEMORY", End.STOPPED, 4096, 1L << 40);
+      arena.attack("UNMAP", End.STOPPED, arena.addresses(false).stream().mapToLong(a -> a & -4096).limit(12).toArray());
+      // clone, exec, ptrace, prctl, futex, set_tid_address, tgkill, seccomp, memfd_create, io_uring_setup, x32's getpid
+      arena.attack("ANY_SYSCALL", End.STOPPED, 56, 57, 58, 59, 101, 157, 218, 234, 317, 319, 425, 0x40000000 + 39, -1);
+    }
+  }
+
+  @Test
+  void jumpsAndCallsOutOfTheEnclave() throws IOException {
+    try (var arena = new Arena()) {
+      long[] code = arena.addresses(true).stream().mapToLong(Long::longValue).limit(40).toArray();
+      assertThat(code).as("what is executable in the enclave's process").isNotEmpty();
+      arena.attack("JUMP", End.ANY, code);
+      arena.attack("JUMP", End.ANY, WORDS);
+      arena.attack("CALL", End.ANY, code);
+      arena.attack("CALL", End.ANY, WORDS);
+      arena.attack("LEAVE_ANYWHERE", End.ANY, WORDS);
+    }
+  }
+
+  @Test
+  void memoryThatIsNotItsOwn() throws IOException {
+    try (var arena = new Arena()) {
+      long[] memory = arena.addresses(false).stream().mapToLong(a -> a & -4096).distinct().limit(40).toArray();
+      arena.attack("READ", End.ANY, memory);
+      arena.attack("READ", End.ANY, WORDS);
+      arena.attack("WRITE", End.ANY, memory);
+      arena.attack("WRITE", End.ANY, WORDS);
+      arena.attack("REPORT_ANYWHERE", End.ANY, memory);
+      arena.attack("REPORT_ANYWHERE", End.ANY, WORDS);
+      arena.attack("WRITE_OWN_CODE", End.STOPPED, 0);
+      arena.attack("WRITE_OWN_TCS", End.STOPPED, 0);
+      arena.attack("RUN_OWN_DATA", End.STOPPED, 0);
+    }
+  }
+
+  @Test
+  void stacks() throws IOException {
+    try (var arena = new Arena()) {
+      arena.attack("NO_STACK", End.STOPPED, 0);
+      arena.attack("WILD_STACK", End.STOPPED, WORDS);
+      arena.attack("NO_STACK_LEAF", End.ONE, 0);
+      arena.attack("WILD_STACK_LEAF", End.ONE, WORDS);
+      long[] memory = arena.addresses(false).stream().mapToLong(Long::longValue).limit(20).toArray();
+      arena.attack("WILD_STACK", End.STOPPED, memory);
+      arena.attack("WILD_STACK_LEAF", End.ONE, memory);
+      arena.attack("EXHAUST_STACK", End.STOPPED, 0);
+    }
+  }
+
+  @Test
+  void flagsAndControlRegisters() throws IOException {
+    try (var arena = new Arena()) {
+      for (String name : List.of("TRAP_FLAG", "TRAP_FLAG_LEAF", "ALIGNMENT_CHECK", "TRAP_FLAG_EXIT")) {
+        arena.attack(name, End.ANY, 0);
+      }
+      for (String name : List.of("DIRECTION_FLAG_LEAF", "ALIGNMENT_FLAG_LEAF", "UNMASKED_FLOAT_LEAF", "SELECTORS_LEAF")) {
+        arena.attack(name, End.ONE, 0);
+      }
+      arena.attack("SEGMENT_BASES_LEAF", End.ANY, WORDS);
+      arena.attack("SEGMENT_BASES_FAULT", End.STOPPED, WORDS);
+      long[] memory = arena.addresses(false).stream().mapToLong(Long::longValue).limit(20).toArray();
+      arena.attack("SEGMENT_BASES_LEAF", End.ANY, memory);
+      arena.attack("SEGMENT_BASES_FAULT", End.STOPPED, memory);
+    }
+  }
+
+  @Test
+  void leavesAndInstructions() throws IOException {
+    try (var arena = new Arena()) {
+      arena.attack("LEAF", End.ANY, upTo(16));
+      arena.attack("LEAF", End.ANY, WORDS);
+      arena.attack("PRIVILEGED", End.STOPPED, upTo(7));
+      arena.attack("CPUID", End.ANY, 0, 7, 0x12, -1);
+      arena.attack("SOFTWARE_INTERRUPT", End.STOPPED, 0);
+      arena.attack("IRET", End.ANY, 0);
+    }
+  }
+
+  @Test
+  void damagedSavedState() throws IOException {
+    try (var arena = new Arena()) {
+      var words = new ArrayList<Long>();
+      LongStream.of(WORDS).forEach(words::add);
+      words.addAll(arena.addresses(false).stream().limit(20).toList());
+      long[] all = words.stream().mapToLong(Long::longValue).toArray();
+      for (String name : List.of("FRAME_RIP", "FRAME_RSP", "FRAME_RFLAGS", "FRAME_BASES", "FRAME_XSTATE_BV",
+          "FRAME_MXCSR", "FRAME_URSP")) {
+        arena.attack(name, End.ANY, all);
+      }
+      // TF, DF, AC, NT, IOPL, VM, RF, one by one.
+      arena.attack("FRAME_RFLAGS", End.ANY, LongStream.range(0, 22).map(bit -> 1L << bit).toArray());
+      arena.attack("FRAME_XSTATE_BV", End.ANY, LongStream.range(0, 64).map(bit -> 1L << bit).toArray());
+      arena.attack("FRAME_XSAVE_HEADER", End.ANY, 0);
+      arena.attack("FRAME_ALL", End.ANY, 0);
+    }
+  }
+
+  @Test
+  void aStormOfExceptionsIsServedOneByOne() throws IOException {
+    try (var arena = new Arena()) {
+      assertThat(arena.attempt(attacks.get("STORM"), STORM, End.ONE, "STORM")).isEqualTo((long) STORM);
+      arena.assertOthersGoOn("STORM");
+    }
+  }
+
+  @Test
+  void aLoopForEverEndsWithClose() throws IOException, InterruptedException {
+    try (var arena = new Arena()) {
+      var outcome = new CompletableFuture<Object>();
+      Enclave attacker = arena.attacker;
+      Thread looping = Thread.ofPlatform().daemon().start(() -> {
+        try {
+          outcome.complete(attacker.call("attack", attacks.get("LOOP"), 0L));
+        } catch (EnclaveLostException e) {
+          outcome.complete(e);
+        } catch (RuntimeException | Error e) {
+          outcome.completeExceptionally(e);
+        }
+      });
+      looping.join(200);
+      assertThat(looping.isAlive()).as("it loops").isTrue();
+      arena.assertOthersGoOn("while it loops");
+      long start = System.nanoTime();
+      attacker.close();
+      assertThat(Duration.ofNanos(System.nanoTime() - start)).as("close").isLessThan(Duration.ofSeconds(10));
+      looping.join(10_000);
+      assertThat(outcome).isCompletedWithValueMatching(end -> end instanceof EnclaveLostException);
+      arena.reload("LOOP");
+      arena.assertOthersGoOn("after it");
+    }
+  }
+
+  @Test
+  void whatTheEnclaveSeesOfItsCode() throws IOException {
+    try (var arena = new Arena()) {
+      long inFile = (long) arena.attacker.call("enclu_sites").value();
+      assertThat(inFile).isPositive();
+      for (int i = 0; i < 20; i++) {
+        arena.attack("NO_STACK_LEAF", End.ONE, 0);
+      }
+      long now = (long) arena.attacker.call("enclu_sites").value();
+      if (way == Way.STUB) {
+        assertThat(now).as("patches are allowed").isLessThanOrEqualTo(inFile);
+      } else {
+        assertThat(now).as("nothing is patched").isEqualTo(inFile);
+      }
+    }
+  }
+
+  @Test
+  void everyAttackOfTheHeaderIsTried() throws IOException {
+    String source = Files.readString(java.nio.file.Path.of("src/test/java/org/enclavisor/app/HostileEnclaveTest.java"));
+    assertThat(attacks).hasSizeGreaterThan(50);
+    assertThat(attacks.keySet()).filteredOn(name -> !name.equals("NOTHING")).allSatisfy(
+        name -> assertThat(source).contains('"' + name + '"'));
+  }
+
+  @Test
+  void nothingIsLeftBehind() throws IOException, InterruptedException {
+    try (var warm = new Arena()) {
+      warm.attack("EXIT_GROUP", End.STOPPED, 0);
+    }
+    Leaks before = Leaks.now();
+    Set<Thread> threads = Thread.getAllStackTraces().keySet();
+    try (var arena = new Arena()) {
+      for (String name : List.of("EXIT_GROUP", "FORK", "NO_STACK", "FRAME_ALL", "INT_80", "EXHAUST_STACK")) {
+        arena.attack(name, End.ANY, 0);
+      }
+      arena.attack("JUMP", End.ANY, arena.addresses(true).stream().mapToLong(Long::longValue).limit(10).toArray());
+    }
+    before.assertNoneSince();
+    for (Thread thread : Thread.getAllStackTraces().keySet()) {
+      if (!threads.contains(thread)) {
+        thread.join(5000);
+        assertThat(thread.isAlive()).as("thread left behind: %s", thread).isFalse();
+      }
+    }
+  }
+
+  @Test
+  void chance() throws IOException {
+    chance(40);
+  }
+
+  @Test
+  @Tag("soak")
+  void chanceForLong() throws IOException {
+    chance(3000);
+  }
+
+  private void chance(int times) throws IOException {
+    Seeded seeded = Seeded.named("HostileEnclaveTest");
+    List<String> names = attacks.keySet().stream().filter(name -> !Set.of("LOOP", "STORM").contains(name)).toList();
+    try (var arena = new Arena()) {
+      for (int i = 0; i < times; i++) {
+        List<Long> addresses = List.copyOf(arena.addresses(false));
+        boolean known = !addresses.isEmpty() && seeded.chance(0.5);
+        long argument = known ? seeded.oneOf(addresses) + seeded.below(64) : seeded.word();
+        arena.attack(seeded.oneOf(names), End.ANY, argument);
+      }
+    }
+  }
+}
