@@ -75,7 +75,16 @@ public final class Images {
    * @throws MalformedImageException if they are no enclave image, or a broken one
    */
   public static EnclaveImage read(MemorySegment file, String name, ImageOptions options) {
-    MemorySegment bytes = file.asReadOnly();
+    try {
+      return readAny(file.asReadOnly(), name, options);
+    } catch (InternalError e) {
+      // What the JDK makes of SIGBUS: a mapped file that became shorter.
+      throw new MalformedImageException(name, -1, "a file that stays as it is while it is read",
+          String.valueOf(e.getMessage()));
+    }
+  }
+
+  private static EnclaveImage readAny(MemorySegment bytes, String name, ImageOptions options) {
     if (SgxsReader.recognizes(bytes)) {
       return SgxsReader.read(new HostileBytes(bytes, name));
     }

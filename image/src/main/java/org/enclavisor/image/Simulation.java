@@ -6,8 +6,8 @@ import org.enclavisor.image.elf.ElfFile;
 import org.enclavisor.image.elf.ProgramHeader;
 
 /**
- * Tells simulation builds from real ones. A simulation build's "leaves" are calls into its own host library: it does not
- * contain the ENCLU instruction (0F 01 D7) at all.
+ * Tells simulation builds from real ones. A simulation build's "leaves" are calls into its own host library: it does
+ * not contain the ENCLU instruction (0F 01 D7) at all.
  */
 final class Simulation {
   private Simulation() {}

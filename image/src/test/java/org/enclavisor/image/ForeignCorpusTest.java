@@ -18,8 +18,8 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.condition.EnabledIfSystemProperty;
 
 /**
- * Measures other people's signed enclaves, which cannot be part of this project: every MRENCLAVE has to be the one in the
- * SIGSTRUCT. Runs where {@code -Denclavisor.corpus=DIRECTORY} says where they are.
+ * Measures other people's signed enclaves, which cannot be part of this project: every MRENCLAVE has to be the one in
+ * the SIGSTRUCT. Runs where {@code -Denclavisor.corpus=DIRECTORY} says where they are.
  */
 @EnabledIfSystemProperty(named = "enclavisor.corpus", matches = ".+")
 class ForeignCorpusTest {
@@ -27,7 +27,8 @@ class ForeignCorpusTest {
   void everySignedEnclaveMeasuresToItsSigstruct() throws IOException, GeneralSecurityException {
     List<Path> files;
     try (Stream<Path> walk = Files.walk(Path.of(System.getProperty("enclavisor.corpus")))) {
-      files = walk.filter(Files::isRegularFile).filter(file -> file.toString().matches(".*\\.(signed\\.so.*|signed|sgxs)"))
+      files = walk.filter(Files::isRegularFile)
+          .filter(file -> file.toString().matches(".*\\.(signed\\.so.*|signed|sgxs)"))
           .filter(file -> !file.toString().matches(".*\\.(txt|sigstruct)")).sorted().toList();
     }
     int measured = 0;

@@ -15,6 +15,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.Random;
 import org.enclavisor.image.TinyEnclaves.Variant;
@@ -22,12 +23,16 @@ import org.enclavisor.image.elf.ElfFile;
 import org.enclavisor.image.elf.HostileBytes;
 import org.enclavisor.image.elf.ProgramHeader;
 import org.enclavisor.image.sgxs.SgxsWriter;
+import org.enclavisor.image.sign.ConfigKey;
+import org.enclavisor.image.sign.EnclaveSigner;
+import org.enclavisor.image.sign.SigningConfig;
+import org.enclavisor.image.sign.SigningOptions;
 import org.enclavisor.isa.Digest32;
 import org.junit.jupiter.api.Test;
 
 /**
- * Damages valid images of every kind in all ways that come to mind, seeded, and watches what reading them costs. A longer
- * campaign: {@code -Denclavisor.fuzz.iterations=1000000 -Denclavisor.fuzz.seed=7}.
+ * Damages valid images of every kind in all ways that come to mind, seeded, and watches what reading them costs. A
+ * longer campaign: {@code -Denclavisor.fuzz.iterations=1000000 -Denclavisor.fuzz.seed=7}.
  */
 class HostileCorpusTest {
   private static final int ITERATIONS = Integer.getInteger("enclavisor.fuzz.iterations", 3000);
@@ -35,9 +40,9 @@ class HostileCorpusTest {
   /** Beside what the file weighs: 8192 TCS pages of 4 KiB and what describes them. */
   private static final long MOST_ALLOCATED = 64L << 20;
   private static final Duration MOST_TIME = Duration.ofSeconds(5);
-  private static final long[] ABSURD = {0, 1, -1, 2, 7, 0x7f, 0xff, 0x100, 0xfff, 0x1000, 0x1001, 0x7fff, 0x8000, 0xffff,
-      0x10000, 0x7fff_ffffL, 0x8000_0000L, 0xffff_ffffL, 0x1_0000_0000L, 1L << 40, (1L << 45) - 4096, 1L << 46, 1L << 47,
-      1L << 62, Long.MAX_VALUE, Long.MIN_VALUE, -4096, -4097, Long.MAX_VALUE & -4096};
+  private static final long[] ABSURD = {0, 1, -1, 2, 7, 0x7f, 0xff, 0x100, 0xfff, 0x1000, 0x1001, 0x7fff, 0x8000,
+      0xffff, 0x10000, 0x7fff_ffffL, 0x8000_0000L, 0xffff_ffffL, 0x1_0000_0000L, 1L << 40, (1L << 45) - 4096,
+      1L << 46, 1L << 47, 1L << 62, Long.MAX_VALUE, Long.MIN_VALUE, -4096, -4097, Long.MAX_VALUE & -4096};
 
   private static final String SMALL = "<TCSNum>3</TCSNum><TCSMaxNum>5</TCSMaxNum><TCSMinPool>2</TCSMinPool>"
       + "<HeapMinSize>0x2000</HeapMinSize><HeapInitSize>0x4000</HeapInitSize><HeapMaxSize>0x8000</HeapMaxSize>"
@@ -52,6 +57,11 @@ class HostileCorpusTest {
     seeds.add(SdkImageTest.signed(Variant.TEXT_RELOCATIONS, ""));
     seeds.add(SdkImageTest.signed(Variant.THREAD_LOCALS, SMALL + "<ELRangeSize>0x1000000</ELRangeSize>"
         + "<ELRangeStartAddress>0x1000000</ELRangeStartAddress><EnclaveImageAddress>0x1200000</EnclaveImageAddress>"));
+    seeds.add(EnclaveSigner.sign(TinyEnclaves.sdk(Variant.PLAIN), "tiny",
+        SigningConfig.of(Map.of(ConfigKey.ENABLE_OSSL_FIPS, 1L)), TestKeys.privateKey(), SigningOptions.today()
+            .withFipsProvider(MemorySegment.ofArray(TinyEnclaves.sdk(Variant.TEXT_RELOCATIONS)))));
+    seeds.add(EnclaveSigner.sign(TinyEnclaves.sdk(Variant.PLAIN), "tiny",
+        SigningConfig.of(Map.of(ConfigKey.ENABLE_IPP_FIPS, 1L)), TestKeys.privateKey(), SigningOptions.today()));
     seeds.add(TinyEnclaves.openEnclave(false));
     seeds.add(TinyEnclaves.openEnclave(true));
     seeds.add(TinyEnclaves.selftest());

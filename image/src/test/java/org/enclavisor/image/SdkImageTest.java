@@ -175,6 +175,34 @@ class SdkImageTest {
   }
 
   @Test
+  void passesOverMetadataThatItDoesNotKnow() {
+    byte[] file = signed(Variant.PLAIN, SMALL);
+    ByteBuffer bytes = ByteBuffer.wrap(file).order(ByteOrder.LITTLE_ENDIAN);
+    int second = TinyEnclaves.METADATA + bytes.getInt(TinyEnclaves.METADATA + 16);
+    ImageOptions dynamic = ImageOptions.DEFAULT.withDynamicMemory(true);
+    for (long unknown : new long[] {2L << 32 | 2, 4L << 32, 12L << 32, 9L << 32 | 7}) {
+      bytes.putLong(TinyEnclaves.METADATA + 8, unknown);
+      assertThat(Images.read(MemorySegment.ofArray(file), "tiny", dynamic).metadata().orElseThrow().version())
+          .hasToString("1.5");
+    }
+    bytes.putLong(second + 8, 2L << 32 | 2);
+    assertThatThrownBy(() -> read(file)).isInstanceOf(MalformedImageException.class)
+        .hasMessageContaining("metadata of version 1.x or 3.x");
+  }
+
+  /** 4 GiB of heap, a million pages, are a few runs; what reading costs does not depend on it. */
+  @Test
+  void aHugeHeapIsOneRun() {
+    EnclaveImage image = read(signed(Variant.PLAIN, "<HeapMinSize>0x100000000</HeapMinSize>"
+        + "<HeapInitSize>0x100000000</HeapInitSize><HeapMaxSize>0x100000000</HeapMaxSize>"));
+
+    assertThat(image.pages()).hasSizeLessThan(12);
+    assertThat(image.pageCount()).isGreaterThan(1 << 20);
+    assertThat(image.secs().size()).isEqualTo(1L << 33);
+    assertThat(image.mrEnclave()).isEqualTo(image.sigstruct().orElseThrow().enclaveHash());
+  }
+
+  @Test
   void doesNotChangeTheCallersBytes() {
     byte[] file = signed(Variant.PLAIN, SMALL);
     byte[] before = file.clone();

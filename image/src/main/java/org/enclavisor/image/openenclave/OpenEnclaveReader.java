@@ -31,8 +31,8 @@ import org.enclavisor.isa.Sigstruct;
 import org.enclavisor.isa.Tcs;
 
 /**
- * Reads enclaves of the Open Enclave SDK. Behind the segments come the relocations, the heap, and for each thread: guard,
- * stack, guard, TCS, two SSA frames, guard, thread-local storage, thread data. Not for several threads.
+ * Reads enclaves of the Open Enclave SDK. Behind the segments come the relocations, the heap, and for each thread:
+ * guard, stack, guard, TCS, two SSA frames, guard, thread-local storage, thread data. Not for several threads.
  */
 public final class OpenEnclaveReader {
   /** The section by which they are known. */

@@ -15,7 +15,8 @@ import org.enclavisor.isa.Sigstruct;
  * The second signature of an enclave for FIPS mode: RSA-3072 with e = 65537 and SHA-256 over the whole SIGSTRUCT, by a
  * key that nobody vouches for and that is thrown away. The SDK's loader checks it, so it is checked here.
  *
- * <p>Layout: modulus (384, least significant byte first), exponent (4, likewise), signature (384, most significant first).
+ * <p>Layout: modulus (384, least significant byte first), exponent (4, likewise), signature (384, most significant
+ * first).
  */
 public final class FipsSignature {
   /** Size in bytes. */

@@ -12,8 +12,8 @@ import org.enclavisor.isa.Secinfo;
 
 /**
  * Writes any image as an SGXS stream. Where all content is measured, {@code sha256sum} of the result is MRENCLAVE: a
- * measurement that needs nothing of this program but the order of pages. Unmeasured content, if there is any, is written
- * as UNMEASRD records, which do not count. No state.
+ * measurement that needs nothing of this program but the order of pages. Unmeasured content, if there is any, is
+ * written as UNMEASRD records, which do not count. No state.
  */
 public final class SgxsWriter {
   private static final ValueLayout.OfInt U32 = ValueLayout.JAVA_INT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);

@@ -8,7 +8,9 @@ import javax.xml.stream.XMLStreamException;
 import javax.xml.stream.XMLStreamReader;
 import org.enclavisor.image.MalformedImageException;
 
-/** The outer form of a signing configuration: one element with simple elements inside. No DTD, no entity, no attribute. */
+/**
+ * The outer form of a signing configuration: one element with simple elements inside. No DTD, no entity, no attribute.
+ */
 final class ConfigXml {
   private static final String ROOT = "EnclaveConfiguration";
 

@@ -43,7 +43,8 @@ record LayoutPlan(List<LayoutItem> items, long enclaveSize, long end) {
    * @param ssaFrameSize in pages
    * @param tlsPages pages of thread-local storage
    * @param tcsTemplateOffset where the TCS template is in the metadata block
-   * @param overheadBytes what the run-time needs to keep track of dynamic memory, for {@link SigningConfig#forDynamicMemory}
+   * @param overheadBytes what the run-time needs to keep track of dynamic memory, for {@link
+   *     SigningConfig#forDynamicMemory}
    */
   static LayoutPlan of(SigningConfig config, long imageEnd, int ssaFrameSize, long tlsPages, int tcsTemplateOffset,
       long overheadBytes) {

@@ -74,8 +74,8 @@ final class MetadataWriter {
   private static long alignedSize(ProgramHeader tls) {
     long align = tls.alignment();
     if (align < 0 || align > LayoutPlan.PAGE || align > 1 && Long.bitCount(align) != 1) {
-      throw new MalformedImageException("program header " + tls.index() + ": p_align of PT_TLS", tls.headerOffset() + 48,
-          "a power of two of at most a page", "0x" + Long.toHexString(align));
+      throw new MalformedImageException("program header " + tls.index() + ": p_align of PT_TLS",
+          tls.headerOffset() + 48, "a power of two of at most a page", "0x" + Long.toHexString(align));
     }
     return align <= 1 ? tls.memorySize() : (tls.memorySize() + align - 1) & -align;
   }
@@ -178,7 +178,7 @@ final class MetadataWriter {
         () -> elf.bytes().malformed("g_global_data", -1, "the dynamic symbol", "none"));
     if (symbol.size() != GlobalData.BYTES) {
       throw elf.bytes().malformed("g_global_data: st_size", -1,
-          GlobalData.BYTES + " bytes, as in SDK 2.24 and later", Long.toString(symbol.size()));
+          GlobalData.BYTES + " bytes, as in SDK 2.26", Long.toString(symbol.size()));
     }
     long target = elf.fileOffsetOf(symbol.value()).filter(at -> elf.bytes().holds(at, GlobalData.BYTES)).orElseThrow(
         () -> elf.bytes().malformed("g_global_data: st_value", -1, "an address with bytes in the file",

@@ -19,8 +19,8 @@ import org.enclavisor.image.MalformedImageException;
 
 /**
  * Reads RSA keys from PEM files: PKCS #1 ({@code RSA PRIVATE KEY}, {@code RSA PUBLIC KEY}), PKCS #8
- * ({@code PRIVATE KEY}) and SubjectPublicKeyInfo ({@code PUBLIC KEY}). Encrypted files are refused. A key that SGX cannot
- * use (other than 3072 bits, e = 3) is refused here already.
+ * ({@code PRIVATE KEY}) and SubjectPublicKeyInfo ({@code PUBLIC KEY}). Encrypted files are refused. A key that SGX
+ * cannot use (other than 3072 bits, e = 3) is refused here already.
  */
 public final class PemKeys {
   private static final int BITS = 3072;
@@ -47,10 +47,12 @@ public final class PemKeys {
         BigInteger[] v = DerIntegers.read(pkcs1, 9, name);
         key = (RSAPrivateCrtKey) rsa.generatePrivate(
             new RSAPrivateCrtKeySpec(v[1], v[2], v[3], v[4], v[5], v[6], v[7], v[8]));
-      } else if (pkcs8.length > 0 && rsa.generatePrivate(new PKCS8EncodedKeySpec(pkcs8)) instanceof RSAPrivateCrtKey k) {
-        key = k;
+      } else if (pkcs8.length > 0
+          && rsa.generatePrivate(new PKCS8EncodedKeySpec(pkcs8)) instanceof RSAPrivateCrtKey whole) {
+        key = whole;
       } else {
-        throw new MalformedImageException(name, -1, "a PEM block RSA PRIVATE KEY or PRIVATE KEY, not encrypted", "none");
+        throw new MalformedImageException(name, -1, "a PEM block RSA PRIVATE KEY or PRIVATE KEY, not encrypted",
+            "none");
       }
       check(key.getModulus(), key.getPublicExponent(), name);
       return key;

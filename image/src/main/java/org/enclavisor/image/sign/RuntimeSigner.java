@@ -12,9 +12,9 @@ import org.enclavisor.isa.SigstructBody;
 import org.enclavisor.isa.SigstructSigner;
 
 /**
- * Signs images at run time, for enclaves that carry no SIGSTRUCT: the Linux selftests' (whose harness does the same with
- * a key of its own), and unsigned Open Enclave images, which may be signed for debugging only. MRSIGNER means nothing
- * then. No state.
+ * Signs images at run time, for enclaves that carry no SIGSTRUCT: the Linux selftests' (whose harness does the same
+ * with a key of its own), and unsigned Open Enclave images, which may be signed for debugging only. MRSIGNER means
+ * nothing then. No state.
  */
 public final class RuntimeSigner {
   private RuntimeSigner() {}

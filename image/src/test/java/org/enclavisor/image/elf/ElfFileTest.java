@@ -25,7 +25,8 @@ class ElfFileTest {
 
     assertThat(elf.entry()).isEqualTo(TinyEnclaves.TEXT);
     assertThat(elf.loads()).hasSize(3);
-    assertThat(elf.segment(ProgramHeader.PT_TLS)).hasValueSatisfying(tls -> assertThat(tls.memorySize()).isEqualTo(100));
+    assertThat(elf.segment(ProgramHeader.PT_TLS)).hasValueSatisfying(
+        tls -> assertThat(tls.memorySize()).isEqualTo(100));
     assertThat(elf.section(".text")).hasValueSatisfying(text -> assertThat(text.size()).isEqualTo(0xc00));
     assertThat(elf.dynamicSymbol("g_global_data")).hasValueSatisfying(
         symbol -> assertThat(symbol.value()).isEqualTo(TinyEnclaves.GLOBAL_DATA));
@@ -41,7 +42,9 @@ class ElfFileTest {
     assertThat(relocations).extracting(Relocation::type).containsExactly(Relocation.RELATIVE, Relocation.RELATIVE);
   }
 
-  /** One field at a time made wrong: offset in the file, its width in bytes, the value, and what the error must name. */
+  /**
+   * One field at a time made wrong: offset in the file, its width in bytes, the value, and what the error must name.
+   */
   @ParameterizedTest
   @CsvSource({
       "0, 4, 0x00000000, e_ident",

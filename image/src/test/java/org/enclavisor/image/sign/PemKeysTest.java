@@ -35,8 +35,9 @@ class PemKeysTest {
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {"", "-----BEGIN PRIVATE KEY-----\n", "-----BEGIN RSA PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\n"
-      + "-----END RSA PRIVATE KEY-----", "-----BEGIN RSA PRIVATE KEY-----\nMIIB\n-----END RSA PRIVATE KEY-----",
+  @ValueSource(strings = {"", "-----BEGIN PRIVATE KEY-----\n", 
+      "-----BEGIN RSA PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\n-----END RSA PRIVATE KEY-----",
+      "-----BEGIN RSA PRIVATE KEY-----\nMIIB\n-----END RSA PRIVATE KEY-----",
       "-----BEGIN ENCRYPTED PRIVATE KEY-----\nMIIB\n-----END ENCRYPTED PRIVATE KEY-----"})
   void refusesWhatIsNoKey(String pem) {
     assertThatThrownBy(() -> PemKeys.privateKey(pem, "bad.pem")).isInstanceOf(MalformedImageException.class)

@@ -77,9 +77,11 @@ class SigningConfigTest {
 
   @ParameterizedTest
   @ValueSource(strings = {
-      "<!DOCTYPE x [<!ENTITY e SYSTEM 'file:///etc/passwd'>]><EnclaveConfiguration><ProdID>&e;</ProdID></EnclaveConfiguration>",
+      "<!DOCTYPE x [<!ENTITY e SYSTEM 'file:///etc/passwd'>]>"
+          + "<EnclaveConfiguration><ProdID>&e;</ProdID></EnclaveConfiguration>",
       "<!DOCTYPE EnclaveConfiguration SYSTEM 'http://127.0.0.1:1/x.dtd'><EnclaveConfiguration/>",
-      "<!DOCTYPE x [<!ENTITY a 'aaaaaaaaaa'><!ENTITY b '&a;&a;&a;&a;'>]><EnclaveConfiguration><ProdID>&b;</ProdID></EnclaveConfiguration>",
+      "<!DOCTYPE x [<!ENTITY a 'aaaaaaaaaa'><!ENTITY b '&a;&a;&a;&a;'>]>"
+          + "<EnclaveConfiguration><ProdID>&b;</ProdID></EnclaveConfiguration>",
       "<EnclaveConfiguration><ProdID>&undeclared;</ProdID></EnclaveConfiguration>",
       "<EnclaveConfiguration><ProdID>1</ProdID>", "<Other/>", "", "text",
       "<EnclaveConfiguration>text</EnclaveConfiguration>", "<EnclaveConfiguration a='b'/>"})
