@@ -121,7 +121,7 @@ int nest_forbidden(int depth) {
   return status == SGX_SUCCESS ? result : -(int)status;
 }
 
-/* Makes every other OCALL and checks what the host, that does what its name says, gave back: 0, or the first failure. */
+/* Makes every other OCALL of a host that does what their names say, and checks what came back: 0, or what failed. */
 int all_ocalls(void) {
   if (ocall_nothing() != SGX_SUCCESS) {
     return 1;

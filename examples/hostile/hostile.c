@@ -90,7 +90,8 @@ static enum encl_decision survive(struct encl_exception *e) {
 static bool readable(uint64_t address) {
   register int64_t failed __asm__("r13") = 0;
   probing = true;
-  __asm__ volatile("lea 1f(%%rip), %%r12\n\t testb %%al, (%1)\n1:" : "+r"(failed) : "r"(address) : "r12", "memory", "cc");
+  __asm__ volatile("lea 1f(%%rip), %%r12\n\t testb %%al, (%1)\n1:"
+                   : "+r"(failed) : "r"(address) : "r12", "memory", "cc");
   probing = false;
   return !failed;
 }
@@ -230,14 +231,15 @@ static int64_t state_attack(uint32_t number, uint64_t argument) {
       __asm__ volatile("wrfsbase %0\n\t wrgsbase %0\n\t ud2" ::"r"(argument));
       return NONE;
     case SELECTORS_LEAF:
-      __asm__ volatile("rdfsbase %%r8\n\t rdgsbase %%r9\n\t xor %%eax, %%eax\n\t mov %%eax, %%ds\n\t mov %%eax, %%es\n\t"
-                       "mov %%eax, %%fs\n\t mov %%eax, %%gs\n\t" EREPORT "wrfsbase %%r8\n\t wrgsbase %%r9"
+      __asm__ volatile("rdfsbase %%r8\n\t rdgsbase %%r9\n\t xor %%eax, %%eax\n\t mov %%eax, %%ds\n\t"
+                       "mov %%eax, %%es\n\t mov %%eax, %%fs\n\t mov %%eax, %%gs\n\t" EREPORT
+                       "wrfsbase %%r8\n\t wrgsbase %%r9"
                        ::LEAF_OPERANDS : "rax", "r8", "r9", "memory");
       return 1;
     case TRAP_FLAG_EXIT:
       /* EEXIT as the runtime does it (the frame of this entry lies below td.last_sp), with one more flag. */
-      __asm__ volatile("mov %%gs:8, %%rcx\n\t mov -8(%%rcx), %%rbx\n\t mov -16(%%rcx), %%rbp\n\t mov -24(%%rcx), %%rsp\n\t"
-                       "mov $-1, %%rdi\n\t xor %%esi, %%esi\n\t mov $4, %%eax\n\t"
+      __asm__ volatile("mov %%gs:8, %%rcx\n\t mov -8(%%rcx), %%rbx\n\t mov -16(%%rcx), %%rbp\n\t"
+                       "mov -24(%%rcx), %%rsp\n\t mov $-1, %%rdi\n\t xor %%esi, %%esi\n\t mov $4, %%eax\n\t"
                        "pushfq\n\t orq %0, (%%rsp)\n\t popfq\n\t enclu" ::"i"(TF));
       return NONE;
     default:
@@ -277,7 +279,8 @@ static int64_t instruction_attack(uint32_t number, uint64_t argument) {
                        ::: "rax", "rcx", "memory");
       return 1;
     case REPORT_ANYWHERE:
-      __asm__ volatile("xor %%eax, %%eax\n\t enclu" ::"b"(leaf.target), "c"(leaf.data), "d"(argument) : "rax", "memory");
+      __asm__ volatile("xor %%eax, %%eax\n\t enclu"
+                       ::"b"(leaf.target), "c"(leaf.data), "d"(argument) : "rax", "memory");
       return 1;
     default:
       return NONE;

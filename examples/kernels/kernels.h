@@ -11,7 +11,7 @@
 /* How much memory the kernels need, page aligned. */
 #define KERNEL_MEMORY ((size_t)56 << 20)
 
-/* Where it is; called once by each of the two programs before anything else. Returns a checksum of what was filled in. */
+/* Where it is; called by both programs before anything else. Returns a checksum of what was filled in. */
 uint64_t kernel_prepare(void *memory);
 
 uint64_t kernel_sha256(uint64_t n); /* 4 KiB hashed per round, each round into the next */

@@ -71,7 +71,8 @@ struct edge edge_begin(void *outside, void *ms, size_t size);
 
 /*
  * A buffer of `size` bytes, a multiple of `unit`, checked to be outside. Returns a copy on the heap (`out`: zeroes), or
- * NULL if the host passed NULL, or nothing, or when something has gone wrong. `out` and `inout` are copied back at the end.
+ * NULL if the host passed NULL, or nothing, or when something has gone wrong. `out` and `inout` are copied back in the
+ * end.
  */
 void *edge_in(struct edge *edge, const void *outside, size_t size, size_t unit);
 void *edge_out(struct edge *edge, void *outside, size_t size, size_t unit);

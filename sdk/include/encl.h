@@ -42,7 +42,7 @@ size_t strlen(const char *text);
 size_t strnlen(const char *text, size_t limit);
 int strcmp(const char *one, const char *other);
 
-/* Heap: blocks are aligned to 16 bytes; malloc's content is unspecified; a damaged or foreign block ends the enclave. */
+/* Heap: aligned to 16 bytes; malloc's content is unspecified; freeing a damaged or foreign block ends the enclave. */
 void *malloc(size_t size);
 void *calloc(size_t count, size_t size);
 void *realloc(void *block, size_t size);
@@ -53,7 +53,7 @@ void free(void *block);
 /* %d %i %u %x %X %c %s %p %f %% with -, 0, width, .precision and h, l, ll, z. Returns the full length, like C's. */
 int vsnprintf(char *to, size_t size, const char *format, va_list arguments);
 int snprintf(char *to, size_t size, const char *format, ...) __attribute__((format(printf, 3, 4)));
-/* Formats at most 511 bytes and gives them to the enclave's OCALL `ocall_print_string([in, string] const char* text)`. */
+/* Formats at most 511 bytes and hands them to the OCALL `ocall_print_string([in, string] const char* text)`. */
 int encl_printf(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /* ---- Threads ---- */

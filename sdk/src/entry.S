@@ -16,7 +16,7 @@
 
     .section .rodata.clean_state, "a", @progbits
     .balign 64
-/* An XSAVE area in standard form whose header says that every component is in its initial state. MXCSR is always read. */
+/* An XSAVE area in standard form whose header says that every component is initial. MXCSR is always read. */
 clean_state:
     .fill   24, 1, 0
     .long   0x1f80

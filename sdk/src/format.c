@@ -88,7 +88,8 @@ static void put_integer(struct output *out, struct form form, char kind, uint64_
     value = -value;
   }
   unsigned base = kind == 'd' || kind == 'u' ? 10 : 16;
-  char *start = digits(end, value, base, kind == 'X', form.precision < 0 ? 1 : form.precision > 40 ? 40 : form.precision);
+  int least = form.precision < 0 ? 1 : form.precision > 40 ? 40 : form.precision;
+  char *start = digits(end, value, base, kind == 'X', least);
   put_padded(out, form, sign, start, (size_t)(end - start));
 }
 

@@ -7,7 +7,7 @@
 
 enum state { NOT_STARTED, STARTING, RUNNING, CRASHED };
 
-/* Overwritten by the signing tool: so neither const, which would let the compiler fold it, nor without bytes in the file. */
+/* Overwritten by the signing tool: not const, which would let the compiler fold it, and with bytes in the file. */
 __attribute__((visibility("default"), section(".data.global_data"))) struct global_data g_global_data = {
     .sdk_version = 2ull << 32 | 26ull << 16 | 100,
 };

@@ -18,8 +18,8 @@ import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.MethodSource;
 
 /**
- * {@code examples/hostile}: an enclave that attacks its monitor ends nobody but itself. Beside every attacker a neighbour
- * on the same platform goes on answering; the numbers are {@code hostile.h}'s.
+ * {@code examples/hostile}: an enclave that attacks its monitor ends nobody but itself. Beside every attacker a
+ * neighbour on the same platform goes on answering; the numbers are {@code hostile.h}'s.
  */
 @Timeout(120)
 class HostileSampleTest {
@@ -114,7 +114,8 @@ class HostileSampleTest {
       new Attack("a frame of ones", 78, 0, End.LOST));
 
   static Stream<Arguments> attacks() { // how the two sides wait makes no difference here
-    return Stream.of(Way.STUB, Way.STUB_STRICT, Way.PTRACE).flatMap(way -> ATTACKS.stream().map(attack -> Arguments.of(way, attack)));
+    return Stream.of(Way.STUB, Way.STUB_STRICT, Way.PTRACE)
+        .flatMap(way -> ATTACKS.stream().map(attack -> Arguments.of(way, attack)));
   }
 
   interface Hostile {
