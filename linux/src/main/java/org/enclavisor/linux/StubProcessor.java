@@ -280,6 +280,11 @@ final class StubProcessor implements LogicalProcessor {
       r.rip -= SYSCALL_BYTES;
       return new Exit.Fault(INVALID_OPCODE, 0, 0);
     }
+    if (signal == Kernel.SIGILL && vector != INVALID_OPCODE) {
+      // No exception: a call that kernels let past every filter and then refuse so (uretprobe, 335; uprobe, 336).
+      r.rip -= SYSCALL_BYTES;
+      return new Exit.Fault(INVALID_OPCODE, 0, 0);
+    }
     if (r.rip == space.unknownBaseTrap()) {
       return atTrampoline(r, r.rax);
     }

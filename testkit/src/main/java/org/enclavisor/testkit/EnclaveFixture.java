@@ -22,7 +22,7 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Timeout;
 
 /** A monitor on a platform for each test, and a host that enters enclaves. */
-@Timeout(value = 60, unit = TimeUnit.SECONDS, threadMode = Timeout.ThreadMode.SEPARATE_THREAD)
+@Timeout(value = 120, unit = TimeUnit.SECONDS, threadMode = Timeout.ThreadMode.SEPARATE_THREAD)
 abstract class EnclaveFixture {
   static final long HOST_RIP = 0x5000_0000_1000L;
   static final long HOST_STACK = 0x5000_0001_0000L;
@@ -33,6 +33,7 @@ abstract class EnclaveFixture {
 
   private WatchedPlatform platform;
   private Monitor monitor;
+  private Leaks before;
 
   /** A platform that nobody else uses. */
   protected abstract Platform open();
@@ -42,6 +43,7 @@ abstract class EnclaveFixture {
 
   @BeforeEach
   void openMonitor() {
+    before = Leaks.now();
     platform = new WatchedPlatform(open());
     monitor = new Monitor(platform, MonitorConfig.defaults());
   }
@@ -50,6 +52,7 @@ abstract class EnclaveFixture {
   void closeMonitor() {
     monitor.close();
     platform.close();
+    before.assertNoneSince();
   }
 
   final SgxDevice device() {

@@ -16,6 +16,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.locks.Lock;
 import java.util.concurrent.locks.ReadWriteLock;
 import java.util.concurrent.locks.ReentrantReadWriteLock;
 import java.util.function.Consumer;
@@ -113,6 +114,7 @@ final class FakeAddressSpace implements AddressSpace {
     for (long page = offset / PAGE; page < (offset + length) / PAGE; page++) {
       BYTES.setVolatile(permissions, (int) page, (byte) allowed.bits());
     }
+    processors.forEach(FakeProcessor::awaitBoundary);
   }
 
   /** The permission bits at a linear address of enclave or untrusted memory, −1 where there is neither. */
@@ -153,7 +155,7 @@ final class FakeAddressSpace implements AddressSpace {
   }
 
   /** Held while enclave code runs, so that memory outlives it. */
-  java.util.concurrent.locks.Lock running() {
+  Lock running() {
     return life.readLock();
   }
 

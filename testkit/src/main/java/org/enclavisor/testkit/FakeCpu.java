@@ -47,12 +47,14 @@ final class FakeCpu {
     flags.enter();
   }
 
+  /** What stands in place of the next instruction, if its page can be executed. */
+  Optional<Scripted> script() {
+    exit = null;
+    return space.scriptAt(r.rip).filter(script -> memory.fetch(r.rip) >= 0);
+  }
+
   /** Executes one instruction; a value is how enclave code ends. */
   Optional<Exit> step() {
-    var script = space.scriptAt(r.rip);
-    if (script.isPresent() && memory.fetch(r.rip) >= 0) {
-      return script.get().run(r, space);
-    }
     exit = null;
     boolean stepping = flags.is(FakeFlags.TF);
     memory.alignmentChecked(flags.is(FakeFlags.AC));

@@ -1,6 +1,7 @@
 package org.enclavisor.testkit;
 
 import java.lang.foreign.MemorySegment;
+import java.util.Optional;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.concurrent.locks.Lock;
 import java.util.function.Consumer;
@@ -22,6 +23,9 @@ final class FakeProcessor implements LogicalProcessor {
   private final Consumer<FakeProcessor> onClose;
   private final FakeExtendedState extended = new FakeExtendedState();
   private final MemorySegment area = MemorySegment.ofArray(new byte[FakeExtendedState.BYTES]);
+  /** Written by the thread that is in {@code enter} only. */
+  private volatile boolean inInstruction;
+  private volatile long instructions;
   private final AtomicReference<State> state = new AtomicReference<>(State.IDLE);
 
   FakeProcessor(FakeAddressSpace space, Consumer<FakeProcessor> onClose) {
@@ -63,10 +67,32 @@ final class FakeProcessor implements LogicalProcessor {
       if (state.get() == State.INTERRUPTED) {
         return Exit.Interrupt.INSTANCE;
       }
-      var exit = cpu.step();
+      var exit = step(cpu, registers);
       if (exit.isPresent()) {
         return exit.get();
       }
+    }
+  }
+
+  private Optional<Exit> step(FakeCpu cpu, Registers registers) {
+    var script = cpu.script();
+    if (script.isPresent()) {
+      return script.get().run(registers, space);
+    }
+    inInstruction = true;
+    try {
+      return cpu.step();
+    } finally {
+      inInstruction = false;
+      instructions++;
+    }
+  }
+
+  /** Waits until an instruction that began before is over. */
+  void awaitBoundary() {
+    long before = instructions;
+    while (inInstruction && instructions == before) {
+      Thread.onSpinWait();
     }
   }
 

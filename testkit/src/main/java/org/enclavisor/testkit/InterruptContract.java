@@ -138,6 +138,29 @@ interface InterruptContract extends Contract {
     }
   }
 
+  /** An exception and an interrupt at the same time: whichever is told, the other must not meet the next entry. */
+  @Test
+  default void anExceptionOfOneEntryNeverShowsInTheNext() {
+    try (var testbed = testbed(); var processor = testbed.processor()) {
+      long faulting = testbed.program(Code::ud2);
+      long enclu = testbed.program(0x100, c -> c.nop().enclu());
+      long other = testbed.program(0x200, c -> c.mov(RAX, 9).mov(RBX, 8).enclu());
+      try (var storm = new Storm(processor)) {
+        for (int i = 0; i < 2000; i++) {
+          var first = testbed.at(i % 2 == 0 ? faulting : enclu);
+          processor.enter(first, Extended.KEEP);
+          var second = testbed.at(other);
+          Exit exit = processor.enter(second, Extended.KEEP);
+          while (exit instanceof Exit.Interrupt) {
+            exit = processor.enter(second, Extended.KEEP);
+          }
+          assertEnclu(exit);
+          assertThat(second.rax).isEqualTo(9);
+        }
+      }
+    }
+  }
+
   @Test
   default void interruptingOneProcessorLeavesTheOtherAlone() {
     try (var testbed = new Testbed(platform(), 2);

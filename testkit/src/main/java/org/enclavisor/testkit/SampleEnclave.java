@@ -26,9 +26,9 @@ import org.enclavisor.monitor.SgxDevice;
 /**
  * A tiny enclave, made from a program and signed by {@link TestSigner}: code at {@link #CODE}, where every thread is
  * entered; four pages of data at {@link #DATA}; a read-only page; then, for each thread, a TCS and its SSA frames. All
- * of it is measured. FS base is the data's, GS base the page behind.
+ * of it is measured. FS base is a page of data for each thread (of the first four), GS base the last page of data.
  *
- * @param secs with base 0
+ * @param secs with the base that was asked for, 0 at first
  * @param pages in the order of EADD
  * @param tcs offsets of the threads' TCS
  * @param sigstruct over all that
@@ -45,6 +45,8 @@ public record SampleEnclave(Secs secs, List<Page> pages, List<Long> tcs, Sigstru
   /** Where there is no page. */
   public static final long NOTHING = 0x9000;
 
+  /** The offset of every thread's GS base: the last page of data. */
+  public static final long GS_BASE = 0x7000;
   /** Where the TCS and SSA frames of the first thread begin. */
   public static final long THREADS = 0x1_0000;
   /** Bytes of untrusted memory that {@link #load} asks for. */
@@ -75,6 +77,8 @@ public record SampleEnclave(Secs secs, List<Page> pages, List<Long> tcs, Sigstru
     private MiscSelect miscSelect = MiscSelect.NONE;
     private long size = 0x2_0000;
     private int isvSvn = 1;
+    private long base;
+    private Permissions codePermissions = Permissions.RX;
 
     private Builder(byte[] code) {
       this.code = code;
@@ -117,6 +121,18 @@ public record SampleEnclave(Secs secs, List<Page> pages, List<Long> tcs, Sigstru
       return this;
     }
 
+    /** SECS.BASEADDR, a multiple of the size; 0, as at first, lets the platform choose. */
+    public Builder base(long address) {
+      base = address;
+      return this;
+    }
+
+    /** Code that can change itself. */
+    public Builder writableCode() {
+      codePermissions = Permissions.RWX;
+      return this;
+    }
+
     public Builder isvSvn(int value) {
       isvSvn = value;
       return this;
@@ -127,7 +143,7 @@ public record SampleEnclave(Secs secs, List<Page> pages, List<Long> tcs, Sigstru
       var tcs = new ArrayList<Long>();
       for (int at = 0; at < DATA; at += PAGE) {
         byte[] part = at < code.length ? Arrays.copyOfRange(code, at, at + PAGE) : new byte[PAGE];
-        pages.add(new Page(CODE + at, Secinfo.reg(Permissions.RX), part));
+        pages.add(new Page(CODE + at, Secinfo.reg(codePermissions), part));
       }
       for (long at = DATA; at < STACK; at += PAGE) {
         pages.add(new Page(at, Secinfo.reg(Permissions.RW), new byte[PAGE]));
@@ -137,13 +153,13 @@ public record SampleEnclave(Secs secs, List<Page> pages, List<Long> tcs, Sigstru
       for (int thread = 0; thread < threads; thread++) {
         tcs.add(next);
         long ssa = next + PAGE;
-        pages.add(new Page(next, Secinfo.tcs(), Tcs.of(CODE, ssa, nssa, DATA, DATA + PAGE).toBytes()));
+        pages.add(new Page(next, Secinfo.tcs(), Tcs.of(CODE, ssa, nssa, fsBase(thread), GS_BASE).toBytes()));
         for (int frame = 0; frame < nssa * ssaFrameSize; frame++) {
           pages.add(new Page(ssa + (long) frame * PAGE, Secinfo.reg(Permissions.RW), new byte[PAGE]));
         }
         next = ssa + (long) nssa * ssaFrameSize * PAGE;
       }
-      var secs = Secs.of(size, ssaFrameSize, miscSelect, new Attributes(flags, xfrm));
+      var secs = Secs.of(size, ssaFrameSize, miscSelect, new Attributes(flags, xfrm)).withBaseAddr(base);
       return new SampleEnclave(secs, List.copyOf(pages), List.copyOf(tcs), sign(secs, measure(secs, pages), isvSvn));
     }
   }
@@ -169,6 +185,11 @@ public record SampleEnclave(Secs secs, List<Page> pages, List<Long> tcs, Sigstru
     var body = SigstructBody.of(
         DATE, mrEnclave, secs.miscSelect(), new MiscSelect(-1), secs.attributes().and(mask), mask, 0, isvSvn);
     return SigstructSigner.sign(body, TestSigner.KEY);
+  }
+
+  /** The offset of a thread's FS base. */
+  public static long fsBase(int thread) {
+    return DATA + (long) (thread % 4) * PAGE;
   }
 
   /** Where an SSA frame of a thread begins, from the base. */

@@ -109,13 +109,19 @@ final class EnclaveThread {
   /** What a stop means: the exit, with the entry's registers set; or nothing, and the thread runs on. */
   Optional<Exit> stopped(Ptrace.Event event, Entry entry) {
     if (event.stoppedAt(Ptrace.EVENT_STOP)) {
-      return interruptAsked ? Optional.of(interrupted(entry)) : goOn();
+      // An exception of the last instruction may not have been reported yet. It comes first: it belongs to these
+      // registers, and would otherwise meet those of the next entry.
+      return interruptAsked && !ptrace.hasPendingSignal(tid) ? Optional.of(interrupted(entry)) : goOn();
     }
     if (event.stoppedWith(Ptrace.SYSCALL_STOP)) {
       return Optional.of(systemCall(entry));
     }
     if (event.event() != 0 || !ptrace.isFromKernel(tid)) {
-      return goOn(); // somebody's kill(2), which means nothing to enclave code
+      // Somebody's kill(2), which means nothing to enclave code; it may have kept an interrupt from being told.
+      if (interruptAsked) {
+        ptrace.interrupt(tid);
+      }
+      return goOn();
     }
     ptrace.readRegisters(tid, work);
     work.store(entry.registers);
@@ -153,8 +159,7 @@ final class EnclaveThread {
 
   private Exit fault(int signal, Entry entry) {
     extended.capture(entry.area);
-    Exit.Fault fault = explain(signal);
-    restore = true;
+    Exit.Fault fault = signal == Kernel.SIGILL ? new Exit.Fault(UNDEFINED, 0, 0) : explain(signal);
     if (fault.vector() == BREAKPOINT) {
       boolean oneByte = process.codeByte(entry.registers.rip - 1) == INT3;
       entry.registers.rip -= oneByte ? 1 : 2; // INT3, or INT with the number 3
@@ -173,6 +178,7 @@ final class EnclaveThread {
     work.set(UserRegs.RIP, process.boot().handler());
     ptrace.writeRegisters(tid, work);
     ptrace.stepInto(tid, signal);
+    restore = true;
     var event = ptrace.await(tid);
     if (!event.stopped()) {
       throw new Ptrace.Gone(event.end());

@@ -24,6 +24,7 @@ final class Ptrace {
   private static final int SETREGSET = 0x4205;
   private static final int SEIZE = 0x4206;
   private static final int INTERRUPT = 0x4207;
+  private static final int PEEKSIGINFO = 0x4209;
 
   private static final int O_TRACESYSGOOD = 1;
   private static final int O_TRACECLONE = 1 << 3;
@@ -169,6 +170,15 @@ final class Ptrace {
   boolean isFromKernel(int tid) {
     check("PTRACE_GETSIGINFO", GETSIGINFO, tid, 0, siginfo.address());
     return siginfo.get(ValueLayout.JAVA_INT, SIGINFO_CODE) > 0;
+  }
+
+  /** Whether a signal waits to be reported, such as that of an exception. */
+  boolean hasPendingSignal(int tid) {
+    vector.set(ValueLayout.JAVA_LONG, 0, 0); // struct ptrace_peeksiginfo_args: from the first, the thread's own, one
+    vector.set(ValueLayout.JAVA_INT, 8, 0);
+    vector.set(ValueLayout.JAVA_INT, 12, 1);
+    long count = request(PEEKSIGINFO, tid, vector.address(), siginfo.address());
+    return Kernel.check("PTRACE_PEEKSIGINFO", count, tid) > 0;
   }
 
   /** What belongs to an event: of a clone, the new thread's number. */
