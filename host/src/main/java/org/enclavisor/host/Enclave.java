@@ -21,14 +21,15 @@ import org.enclavisor.host.sdk.TcsSlot;
 import org.enclavisor.image.EnclaveImage;
 import org.enclavisor.monitor.EnclaveId;
 import org.enclavisor.monitor.SgxDevice;
+import org.enclavisor.monitor.spi.PlatformException;
 import org.jspecify.annotations.Nullable;
 
 /**
  * An enclave that runs. Its ECALLs are called through an interface ({@link #bind}) or by name ({@link #call}); its
  * OCALLs are served by methods of the objects given to {@link #bind} or {@link #serve}.
  *
- * <p>Thread-safe: as many threads may be inside as the enclave has TCS. An ECALL from within an OCALL stays on the TCS of
- * its thread. {@link #close} may be called by any thread and ends the calls under way with
+ * <p>Thread-safe: as many threads may be inside as the enclave has TCS. An ECALL from within an OCALL stays on the TCS
+ * of its thread. {@link #close} may be called by any thread and ends the calls under way with
  * {@link EnclaveLostException}.
  */
 public final class Enclave implements AutoCloseable {
@@ -113,8 +114,8 @@ public final class Enclave implements AutoCloseable {
    * Makes the ECALLs callable through an interface, and serves OCALLs with the public methods of objects.
    *
    * <p>An abstract method calls the ECALL of the same name, or the one whose name in lower camel case ({@code
-   * ecall_sum_all}, {@code ecallSumAll}) is the method's, if there is but one. The same goes for OCALLs, whose methods may
-   * have an {@link OcallContext} as first parameter. Types: numbers for numbers (a wider or equally wide one for an
+   * ecall_sum_all}, {@code ecallSumAll}) is the method's, if there is but one. The same goes for OCALLs, whose methods
+   * may have an {@link OcallContext} as first parameter. Types: numbers for numbers (a wider or equally wide one for an
    * unsigned one), boolean for whole numbers, enums (by ordinal) and ints for enumerations, String or byte[] for
    * strings, arrays, MemorySegment, {@link Ref} or records for buffers and structures, {@link UntrustedBuffer} or long
    * for {@code user_check}. What is {@code out} has to be an array, MemorySegment or {@link Ref}.
@@ -178,7 +179,7 @@ public final class Enclave implements AutoCloseable {
     OptionalLong address = bytes < 0 ? OptionalLong.empty() : runtime.heap().allocate(bytes);
     if (address.isEmpty()) {
       throw new WrongUseException(
-          "buffer: expected up to as many bytes as the shared heap has left, found %d (%d in use); see HostConfig.heapBytes"
+          "buffer: expected up to what the shared heap has left, found %d bytes (%d in use); see HostConfig.heapBytes"
               .formatted(bytes, runtime.heap().usedBytes()));
     }
     return new UntrustedBuffer(runtime, address.getAsLong(), bytes);
@@ -257,6 +258,8 @@ public final class Enclave implements AutoCloseable {
       throw new WrongUseException("ECALL " + name + ": " + e.getMessage());
     } catch (UnknownTypeException e) {
       throw new WrongUseException("ECALL " + name + ": " + e.getMessage());
+    } catch (PlatformException e) {
+      throw new EnclaveLostException("ECALL " + name + ": " + e.getMessage(), e);
     } catch (IllegalStateException e) {
       if (open.get()) {
         throw e;

@@ -26,8 +26,8 @@ import org.jspecify.annotations.Nullable;
  * }
  * }</pre>
  *
- * <p>It speaks to the monitor through {@link SgxDevice} only, an interface of values. With {@link #open} both are in this
- * process, which is for development: see {@link #isolation}. Thread-safe.
+ * <p>It speaks to the monitor through {@link SgxDevice} only, an interface of values. With {@link #open} both are in
+ * this process, which is for development: see {@link #isolation}. Thread-safe.
  */
 public final class Enclavisor implements AutoCloseable {
   private final SgxDevice device;
@@ -89,7 +89,11 @@ public final class Enclavisor implements AutoCloseable {
       return load(Images.read(file), edl, config);
     } catch (MalformedImageException e) {
       throw new LoadException(
-          file + ": " + e.what(), e.expected(), e.found(), "build or sign the image again; it is no enclave as it is", e);
+          file + ": " + e.what(),
+          e.expected(),
+          e.found(),
+          "build or sign the image again; it is no enclave as it is",
+          e);
     }
   }
 

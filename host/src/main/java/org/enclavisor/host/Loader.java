@@ -55,7 +55,8 @@ final class Loader {
                   "launch", "an image that this machine can run", refused.reason(),
                   "see enclavisor inspect for what the image wants, enclavisor doctor for what the machine has");
         };
-    Loaded loaded = create(image.base().isPresent() ? secs.withBaseAddr(image.base().getAsLong()) : secs, untrustedBytes, threads);
+    Secs based = image.base().isPresent() ? secs.withBaseAddr(image.base().getAsLong()) : secs;
+    Loaded loaded = create(based, untrustedBytes, threads);
     boolean done = false;
     try {
       add(loaded);
@@ -63,6 +64,10 @@ final class Loader {
       initialize(loaded, sigstruct);
       done = true;
       return loaded;
+    } catch (PlatformException e) {
+      throw new LoadException(
+          image.name() + ": EADD or EINIT", "the machine to go on", String.valueOf(e.getMessage()),
+          "see enclavisor doctor for what this machine lacks", e);
     } finally {
       if (!done) {
         device.remove(loaded.id());

@@ -16,8 +16,8 @@ import org.enclavisor.monitor.spi.Machine;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Who serves which OCALL: a Java method; else, for those of the SDK's own libraries, we; else the handler for all others.
- * Thread-safe.
+ * Who serves which OCALL: a Java method; else, for those of the SDK's own libraries, we; else the handler for all
+ * others. Thread-safe.
  */
 final class OcallTable implements OcallGate {
   private static final System.Logger LOG = System.getLogger(OcallTable.class.getName());

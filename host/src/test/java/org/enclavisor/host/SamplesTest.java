@@ -102,7 +102,8 @@ class SamplesTest {
 
     double scale(double value, float factor);
 
-    long mix(byte c, byte i8, int u8, short i16, int u16, int i32, long u32, long i64, long u64, long size, int word, long d);
+    long mix(
+        byte c, byte i8, int u8, short i16, int u16, int i32, long u32, long i64, long u64, long size, int word, long d);
 
     int corners(int shape);
 
@@ -204,7 +205,10 @@ class SamplesTest {
       assertThat(calls.add(40, 2)).isEqualTo(42);
       assertThat(calls.scale(1.5, 2)).isEqualTo(3.0);
       assertThat(calls.mix((byte) 'a', (byte) 1, 2, (short) 3, 4, 5, 6, 7, 8, 9, 10, 11))
-          .isEqualTo(enclave.callText("mix", List.of("'a'", "1", "2", "3", "4", "5", "6", "7", "8", "9", "10", "11")).value());
+          .isEqualTo(
+              enclave
+                  .callText("mix", List.of("'a'", "1", "2", "3", "4", "5", "6", "7", "8", "9", "10", "11"))
+                  .value());
       assertThat(calls.corners(5)).isEqualTo(enclave.callText("corners", List.of("SQUARE")).value());
       assertThat(calls.reversedWord(new byte[] {1, 2, 3, 4})).isEqualTo(0x01020304);
       assertThat(calls.dot(new Point(1, 2), new Point(3, 4))).isEqualTo(11);

@@ -5,8 +5,8 @@ import java.util.List;
 import java.util.Optional;
 
 /**
- * What an enclave offers and asks for: the functions of its EDL file and of all that it imports, numbered as the code in
- * the enclave numbers them. The number of a function is its place in {@link #ecalls()} or {@link #ocalls()}.
+ * What an enclave offers and asks for: the functions of its EDL file and of all that it imports, numbered as the code
+ * in the enclave numbers them. The number of a function is its place in {@link #ecalls()} or {@link #ocalls()}.
  *
  * @param name the file's name without folder and extension, as a C name
  * @param headers the included C headers that were found, for the types that they define

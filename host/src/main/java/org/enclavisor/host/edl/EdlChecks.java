@@ -140,7 +140,8 @@ final class EdlChecks {
     if (parameter.type() instanceof CType.StructRef ref && parameter.passing() instanceof Passing.ByValue) {
       Composite.StructDef struct = structs.get(ref.name());
       if (struct != null && struct.isDeepCopy()) {
-        throw new MalformedEdlException(at, what, "a pointer to struct " + ref.name() + ", which is copied deeply", "its value");
+        throw new MalformedEdlException(
+            at, what, "a pointer to struct " + ref.name() + ", which is copied deeply", "its value");
       }
       if (struct != null && struct.members().stream().anyMatch(m -> m.passing() instanceof ByAddress)) {
         warnings.add(at + ": " + what + ": what the pointers in struct " + ref.name() + " point to is not copied");

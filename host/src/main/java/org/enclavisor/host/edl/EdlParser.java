@@ -161,7 +161,10 @@ final class EdlParser {
       if (named != null) {
         if (convention != EdlFunction.Convention.NONE) {
           throw new MalformedEdlException(
-              attribute.position(), "attributes of an OCALL", "one calling convention", "'" + attribute.key() + "' too");
+              attribute.position(),
+              "attributes of an OCALL",
+              "one calling convention",
+              "'" + attribute.key() + "' too");
         }
         convention = named;
       } else if (attribute.key().equals("dllimport") && !dllImport) {

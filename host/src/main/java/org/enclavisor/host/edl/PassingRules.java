@@ -78,7 +78,8 @@ final class PassingRules {
         case "isary" -> form = form(ForeignForm.ARRAY, form, position);
         case "readonly" -> readOnly = true;
         case "user_check" -> unchecked = true;
-        case "sizefunc" -> throw wrong(position, "attributes", "'size' or 'count'", "'sizefunc', which is no longer supported");
+        case "sizefunc" ->
+            throw wrong(position, "attributes", "'size' or 'count'", "'sizefunc', which is no longer supported");
         default ->
             throw wrong(
                 position,
@@ -156,7 +157,8 @@ final class PassingRules {
   }
 
   /** How a parameter of this type and these attributes is passed. */
-  static Passing parameter(List<Attribute> attributes, CType type, boolean isConst, boolean isArray, SourcePosition at) {
+  static Passing parameter(
+      List<Attribute> attributes, CType type, boolean isConst, boolean isArray, SourcePosition at) {
     boolean bareForeign = type instanceof CType.Foreign;
     if (isConst) {
       ByAddress address = checked(attributes, at);

@@ -12,8 +12,8 @@ import org.enclavisor.host.sdk.SharedMemory;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The parameters of one OCALL in the shared memory, as the enclave put them there. The structure is copied once, so that
- * what is checked is what is used. Confined to the thread that serves the OCALL.
+ * The parameters of one OCALL in the shared memory, as the enclave put them there. The structure is copied once, so
+ * that what is checked is what is used. Confined to the thread that serves the OCALL.
  */
 public final class OcallFrame {
   private final FunctionPlan plan;

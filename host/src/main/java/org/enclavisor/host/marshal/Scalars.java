@@ -109,7 +109,8 @@ final class Scalars {
       if (type == double.class || type == Double.class || type == Object.class || type == Number.class) {
         return value;
       }
-      throw new WrongUseException(what + ": expected float or double for " + shape.cName() + ", found " + type.getName());
+      throw new WrongUseException(
+          what + ": expected float or double for " + shape.cName() + ", found " + type.getName());
     }
     return convert(bits(source, shape), shape, type, what);
   }

@@ -28,7 +28,9 @@ final class SdkTypes {
         "sgx_quote_sign_type_t", "quote3_error_t", "sgx_ql_qv_result_t", "mode_t", "uid_t", "gid_t", "socklen_t");
     number(shapes, Kind.SIGNED, 4, "pid_t", "wint_t", "errno_t");
     number(shapes, Kind.UNSIGNED, 8, "sgx_enclave_id_t", "uintptr_t", "uintmax_t", "dev_t", "ino_t");
-    number(shapes, Kind.SIGNED, 8, "intptr_t", "intmax_t", "ptrdiff_t", "ssize_t", "off_t", "off64_t", "time_t", "clock_t");
+    number(
+        shapes, Kind.SIGNED, 8, "intptr_t", "intmax_t", "ptrdiff_t", "ssize_t", "off_t", "off64_t", "time_t",
+        "clock_t");
     bytes(
         shapes, 16, "sgx_quote_nonce_t", "sgx_key_128bit_t", "sgx_cpu_svn_t", "sgx_spid_t", "sgx_mac_t",
         "sgx_aes_gcm_128bit_tag_t", "sgx_aes_gcm_128bit_key_t", "sgx_aes_ctr_128bit_key_t", "sgx_cmac_128bit_key_t",

@@ -28,7 +28,11 @@ final class StructValues {
 
   /** What reflection knows about a record class, asked once. */
   private record RecordType(
-      Class<?> type, List<Class<?>> types, List<Method> accessors, Constructor<?> constructor, Map<String, Integer> places) {
+      Class<?> type,
+      List<Class<?>> types,
+      List<Method> accessors,
+      Constructor<?> constructor,
+      Map<String, Integer> places) {
 
     static RecordType of(Class<?> type) {
       RecordComponent[] components = type.getRecordComponents();

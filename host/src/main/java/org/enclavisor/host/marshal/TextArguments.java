@@ -153,7 +153,9 @@ public final class TextArguments {
     if (component == long.class) {
       return ((Number) number).longValue();
     }
-    return component == float.class ? (Object) ((Number) number).floatValue() : (Object) ((Number) number).doubleValue();
+    return component == float.class
+        ? (Object) ((Number) number).floatValue()
+        : (Object) ((Number) number).doubleValue();
   }
 
   private static byte[] bytes(String text, String what) {
@@ -201,7 +203,9 @@ public final class TextArguments {
               .filter(candidate -> pair.length == 2 && candidate.name().equals(pair[0].strip()))
               .findFirst()
               .orElseThrow(
-                  () -> new WrongUseException(what + ": expected member=value of " + struct.cName() + ", found '" + part + "'"));
+                  () ->
+                      new WrongUseException(
+                          what + ": expected member=value of " + struct.cName() + ", found '" + part + "'"));
       values.put(member.name(), member.isDeep() ? bytes(pair[1], what) : value(member.shape(), pair[1].strip(), what));
     }
     return values;

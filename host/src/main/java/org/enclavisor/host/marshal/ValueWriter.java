@@ -25,7 +25,8 @@ final class ValueWriter {
    * @param element their type, or null for bytes
    * @param target exactly the bytes of the buffer
    */
-  void elements(MemorySegment target, @Nullable Shape element, @Nullable Object value, Placement placement, String what) {
+  void elements(
+      MemorySegment target, @Nullable Shape element, @Nullable Object value, Placement placement, String what) {
     switch (value) {
       case null -> throw new WrongUseException(what + ": expected a value, found null");
       case Ref<?> ref -> elements(target, element, ref.get(), placement, what);

@@ -43,7 +43,10 @@ final class CpuFeatureBits {
   }
 
   private static long set(List<Feature> features) {
-    return features.stream().filter(Feature::present).mapToLong(feature -> 1L << feature.bit()).reduce(1, (a, b) -> a | b);
+    return features.stream()
+        .filter(Feature::present)
+        .mapToLong(feature -> 1L << feature.bit())
+        .reduce(1, (a, b) -> a | b);
   }
 
   /** Atom models whose pipelines run in order (CPUID.1: 0x1c, 0x26, 0x27). */

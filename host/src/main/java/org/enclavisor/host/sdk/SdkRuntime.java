@@ -17,8 +17,8 @@ import org.enclavisor.monitor.spi.Registers;
  *
  * <p>RDI says why the enclave is entered: the number of an ECALL, or a command below zero; RSI is the address of a
  * structure. On EEXIT, RDI = −1 means that the ECALL is over and RSI is its status; any other RDI is the number of an
- * OCALL, which ends with EENTER and RDI = −2, RSI = its status. After an exception the enclave is entered again on the
- * same TCS with RDI = −3; if that returns success, ERESUME goes on where its handler wants it to.
+ * OCALL, which ends with EENTER and RDI = −2, RSI = its status. After an exception the enclave is entered again on
+ * the same TCS with RDI = −3; if that returns success, ERESUME goes on where its handler wants it to.
  *
  * <p>Thread-safe: every calling thread has a TCS of its own.
  */
@@ -292,7 +292,10 @@ public final class SdkRuntime implements AutoCloseable {
     if (slot.isEmpty()) {
       return SgxStatus.SGX_ERROR_OUT_OF_TCS;
     }
-    Thread.ofPlatform().daemon().name("enclave-pthread-0x%x".formatted(slot.get().address())).start(() -> run(slot.get()));
+    Thread.ofPlatform()
+        .daemon()
+        .name("enclave-pthread-0x%x".formatted(slot.get().address()))
+        .start(() -> run(slot.get()));
     return SgxStatus.SGX_SUCCESS;
   }
 

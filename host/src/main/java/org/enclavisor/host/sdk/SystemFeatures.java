@@ -15,7 +15,7 @@ import org.enclavisor.monitor.spi.Machine.CpuidResult;
  *
  * @param cpuFeatures the older set of feature bits (se_cpu_feature_defs.h)
  * @param sdkVersion 0 for metadata of SDK 1.x, 5 for metadata of SDK 3
- * @param featureSet bits 63 and 62: the only element, and the fields from {@code size} on are there; bit 0 would be EDMM
+ * @param featureSet bit 63: the only element; bit 62: the fields from {@code size} on are there; bit 0 would be EDMM
  * @param cpuinfo four registers each of CPUID leaves 0, 1, 4 and 7 at their places, 32 words in all
  * @param cpuFeaturesExt the newer set of feature bits (se_cpu_feature_defs_ext.h)
  * @param cores how many processors are online

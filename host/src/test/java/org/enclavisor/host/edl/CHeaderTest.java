@@ -51,7 +51,9 @@ class CHeaderTest {
             typedef struct { long l; union { int i; float f; } u; } anonymous_t;
             """);
     assertThat(header.composites()).extracting(Composite::name).contains("tagged", "anonymous_t");
-    var tagged = (Composite.StructDef) header.composites().stream().filter(c -> c.name().equals("tagged")).findFirst().orElseThrow();
+    var tagged =
+        (Composite.StructDef)
+            header.composites().stream().filter(c -> c.name().equals("tagged")).findFirst().orElseThrow();
     assertThat(tagged.members()).extracting(Variable::cDeclaration).containsExactly("int a", "int* b", "char c[3]");
     assertThat(header.typedefs().get("anonymous_t").type()).isEqualTo(new CType.StructRef("anonymous_t"));
   }

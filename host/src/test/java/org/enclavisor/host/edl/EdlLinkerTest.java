@@ -12,7 +12,7 @@ import java.util.Optional;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** The numbers of imported functions. The orders expected here were compared with what Intel's sgx_edger8r generates. */
+/** The numbers of imported functions. The orders expected here were compared with what sgx_edger8r generates. */
 class EdlLinkerTest {
 
   private static Edl link(Map<String, String> files) {

@@ -253,16 +253,26 @@ class EdlParserTest {
         Arguments.of("enclave { private { }; };", "EDL has no such word"),
         Arguments.of("enclave { trusted { public void f(); public void f(); }; };", "one definition"),
         Arguments.of("enclave { trusted { public void f(); }; untrusted { void f(); }; };", "one definition"),
-        Arguments.of("enclave { trusted { public void f(); }; untrusted { void g() allow(h); }; };", "name of an ECALL"),
-        Arguments.of("enclave { trusted { public void f(); }; untrusted { [cdecl, fastcall] void g(); }; };", "one calling"),
+        Arguments.of(
+            "enclave { trusted { public void f(); }; untrusted { void g() allow(h); }; };",
+            "name of an ECALL"),
+        Arguments.of(
+            "enclave { trusted { public void f(); }; untrusted { [cdecl, fastcall] void g(); }; };",
+            "one calling"),
         Arguments.of("enclave { trusted { public void f(); }; untrusted { [inline] void g(); }; };", "cdecl, stdcall"),
-        Arguments.of("enclave { struct s { int a; }; struct s { int b; }; trusted { public void f(); }; };", "one definition"),
-        Arguments.of("enclave { struct s { [in] int* a; }; trusted { public void f(); }; };", "'size' or 'count' and nothing"),
+        Arguments.of(
+            "enclave { struct s { int a; }; struct s { int b; }; trusted { public void f(); }; };",
+            "one definition"),
+        Arguments.of(
+            "enclave { struct s { [in] int* a; }; trusted { public void f(); }; };",
+            "'size' or 'count' and nothing"),
         Arguments.of("enclave { struct s { [size=m] int* a; }; trusted { public void f(); }; };", "name of a member"),
         Arguments.of(
-            "enclave { struct s { [size=4] int* a; }; trusted { public void f(struct s p); }; };", "a pointer to struct"),
+            "enclave { struct s { [size=4] int* a; }; trusted { public void f(struct s p); }; };",
+            "a pointer to struct"),
         Arguments.of(
-            "enclave { struct s { [size=4] int* a; }; trusted { public void f([out] struct s* p); }; };", "'in' for struct"),
+            "enclave { struct s { [size=4] int* a; }; trusted { public void f([out] struct s* p); }; };",
+            "'in' for struct"),
         Arguments.of(
             "enclave { struct s { [size=4] int* a; }; trusted { public void f([in] s* p); }; };", "'struct s'"),
         Arguments.of("enclave { from \"missing.edl\" import *; };", "no such file"),

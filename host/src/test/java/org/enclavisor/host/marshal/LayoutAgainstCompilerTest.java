@@ -20,8 +20,8 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 /**
- * Our layouts against the C compiler's: structures are written in C from the EDL, as its rules say, and every offset and
- * size is asked of gcc.
+ * Our layouts against the C compiler's: structures are written in C from the EDL, as its rules say, and every offset
+ * and size is asked of gcc.
  */
 class LayoutAgainstCompilerTest {
   private static final String CORPUS =
@@ -85,7 +85,10 @@ class LayoutAgainstCompilerTest {
   private static void compare(Edl edl, String types, Path folder) throws IOException, InterruptedException {
     assumeTrue(Files.isExecutable(Path.of("/usr/bin/gcc")), "gcc is not here");
     var table = new TypeTable(edl);
-    var source = new StringBuilder("#include <stdio.h>\n#include <stddef.h>\n#include <stdint.h>\n#include <wchar.h>\n");
+    var source = new StringBuilder();
+    for (String header : List.of("stdio.h", "stddef.h", "stdint.h", "wchar.h")) {
+      source.append("#include <").append(header).append(">\n");
+    }
     source.append(types);
     edl.composites().forEach(composite -> source.append(definition(composite)));
     var main = new StringBuilder("int main(void) {\n");
@@ -140,7 +143,7 @@ class LayoutAgainstCompilerTest {
     return text.toString();
   }
 
-  /** The members of the structure as the SDK documents them, told once more and independently of the code under test. */
+  /** The members of the structure as the SDK documents them, told once more, apart from the code under test. */
   private static String members(EdlFunction function) {
     var text = new StringBuilder();
     CType result = function.signature().returnType();
@@ -169,7 +172,9 @@ class LayoutAgainstCompilerTest {
     Path c = Files.writeString(folder.resolve("layout.c"), source);
     Path program = folder.resolve("layout");
     Process gcc =
-        new ProcessBuilder("/usr/bin/gcc", "-w", "-o", program.toString(), c.toString()).redirectErrorStream(true).start();
+        new ProcessBuilder("/usr/bin/gcc", "-w", "-o", program.toString(), c.toString())
+            .redirectErrorStream(true)
+            .start();
     String messages = new String(gcc.getInputStream().readAllBytes());
     assertThat(gcc.waitFor()).as(messages + source).isZero();
     Process run = new ProcessBuilder(program.toString()).start();

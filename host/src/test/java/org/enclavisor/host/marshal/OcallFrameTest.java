@@ -46,7 +46,8 @@ class OcallFrameTest {
   void readsStrings() {
     slot(0, BASE + DATA);
     segment.setString(DATA, "grüße");
-    assertThat(frame("void f([in, string] const char* s)").argument(0, String.class, Object.class)).isEqualTo("grüße");
+    assertThat(frame("void f([in, string] const char* s)").argument(0, String.class, Object.class))
+        .isEqualTo("grüße");
     slot(0, 0);
     assertThat(frame("void f([in, string] const char* s)").argument(0, String.class, Object.class)).isNull();
   }

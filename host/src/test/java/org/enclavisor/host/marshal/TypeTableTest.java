@@ -35,9 +35,11 @@ class TypeTableTest {
 
   @Test
   void followsTypedefs() {
-    TypeTable table = table("struct own { int a; };", "typedef own alias_t; typedef alias_t row_t[3]; typedef int* ptr_t;");
+    TypeTable table =
+        table("struct own { int a; };", "typedef own alias_t; typedef alias_t row_t[3]; typedef int* ptr_t;");
     assertThat(foreign(table, "alias_t").bytes()).isEqualTo(4);
-    assertThat(foreign(table, "row_t")).isInstanceOfSatisfying(Shape.Array.class, a -> assertThat(a.length()).isEqualTo(3));
+    assertThat(foreign(table, "row_t"))
+        .isInstanceOfSatisfying(Shape.Array.class, array -> assertThat(array.length()).isEqualTo(3));
     assertThat(table.isPointer(new CType.Foreign("ptr_t"))).isTrue();
     assertThat(table.target(new CType.Foreign("ptr_t"))).isEqualTo(CType.Basic.INT);
   }

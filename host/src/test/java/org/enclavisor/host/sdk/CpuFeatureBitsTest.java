@@ -29,7 +29,10 @@ class CpuFeatureBitsTest {
         new Fixed(
             xcr0,
             Map.of(
-                0, intel ? result(7, 0x756e6547, 0x6c65746e, 0x49656e69) : result(7, 0x68747541, 0x444d4163, 0x69746e65),
+                0,
+                    intel
+                        ? result(7, 0x756e6547, 0x6c65746e, 0x49656e69)
+                        : result(7, 0x68747541, 0x444d4163, 0x69746e65),
                 1, result(0, 0, -1, -1),
                 7, result(0, -1, -1, -1),
                 0x80000001, result(0, 0, -1, -1),
