@@ -116,9 +116,10 @@ public final class Enclave implements AutoCloseable {
    * <p>An abstract method calls the ECALL of the same name, or the one whose name in lower camel case ({@code
    * ecall_sum_all}, {@code ecallSumAll}) is the method's, if there is but one. The same goes for OCALLs, whose methods
    * may have an {@link OcallContext} as first parameter. Types: numbers for numbers (a wider or equally wide one for an
-   * unsigned one), boolean for whole numbers, enums (by ordinal) and ints for enumerations, String or byte[] for
-   * strings, arrays, MemorySegment, {@link Ref} or records for buffers and structures, {@link UntrustedBuffer} or long
-   * for {@code user_check}. What is {@code out} has to be an array, MemorySegment or {@link Ref}.
+   * unsigned one), boolean for whole numbers, enums (by the names of their constants, else by ordinal) and ints for
+   * enumerations, String or byte[] for strings, arrays, MemorySegment, {@link Ref} or records for buffers and
+   * structures, {@link UntrustedBuffer} or long for {@code user_check}. What is {@code out} has to be an array,
+   * MemorySegment or {@link Ref}.
    *
    * @throws WrongUseException if a method has no ECALL, or as many parameters as it cannot have
    */

@@ -90,8 +90,11 @@ class SamplesTest {
 
   public record Blob(long length, byte[] bytes) {}
 
-  public enum Corner {
-    CIRCLE
+  /** The sample's SQUARE is 5: its constants are found by name. */
+  public enum Figure {
+    CIRCLE,
+    SQUARE,
+    TRIANGLE
   }
 
   /** Every ECALL of the sample calls. */
@@ -103,9 +106,10 @@ class SamplesTest {
     double scale(double value, float factor);
 
     long mix(
-        byte c, byte i8, int u8, short i16, int u16, int i32, long u32, long i64, long u64, long size, int word, long d);
+        byte c, byte i8, int u8, short i16, int u16, int i32, long u32, long i64, long u64, long size, int word,
+        long distance);
 
-    int corners(int shape);
+    int corners(Figure shape);
 
     long reversedWord(byte[] word);
 
@@ -209,7 +213,9 @@ class SamplesTest {
               enclave
                   .callText("mix", List.of("'a'", "1", "2", "3", "4", "5", "6", "7", "8", "9", "10", "11"))
                   .value());
-      assertThat(calls.corners(5)).isEqualTo(enclave.callText("corners", List.of("SQUARE")).value());
+      assertThat(calls.corners(Figure.SQUARE)).isEqualTo(4);
+      assertThat(calls.corners(Figure.TRIANGLE)).isEqualTo(3);
+      assertThat(enclave.callText("corners", List.of("SQUARE")).value()).isEqualTo(4);
       assertThat(calls.reversedWord(new byte[] {1, 2, 3, 4})).isEqualTo(0x01020304);
       assertThat(calls.dot(new Point(1, 2), new Point(3, 4))).isEqualTo(11);
 

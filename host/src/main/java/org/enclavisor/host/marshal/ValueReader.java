@@ -35,6 +35,8 @@ final class ValueReader {
   /** Reads one value as a Java type; {@code Object} for whatever is natural. */
   Object value(MemorySegment source, Shape shape, Class<?> type, String what) {
     return switch (shape) {
+      case Shape.Scalar scalar when type.isEnum() && scalar.kind() != Kind.FLOATING ->
+          constant(source, scalar, type, what);
       case Shape.Scalar scalar -> Scalars.read(source, scalar, type, what);
       case Shape.Address _ -> address(source.get(Scalars.LONG, 0), type, what);
       case Shape.Array array -> elements(source.asSlice(0, array.bytes()), array.element(), type, what);
@@ -46,6 +48,18 @@ final class ValueReader {
       }
       case Shape.Union _, Shape.Opaque _ -> bytes(source.asSlice(0, shape.bytes()), type, shape, what);
     };
+  }
+
+  /** The enum's constant whose namesake in EDL has this value; else the one with this ordinal. */
+  private Object constant(MemorySegment source, Shape.Scalar scalar, Class<?> type, String what) {
+    long value = Scalars.bits(source, scalar);
+    for (Object candidate : type.getEnumConstants()) {
+      var known = types.constant(((Enum<?>) candidate).name());
+      if (known.isPresent() && known.get() == value) {
+        return candidate;
+      }
+    }
+    return Scalars.read(source, scalar, type, what);
   }
 
   private Object address(long address, Class<?> type, String what) {

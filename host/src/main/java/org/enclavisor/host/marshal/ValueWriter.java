@@ -133,7 +133,7 @@ final class ValueWriter {
         if (value instanceof byte[] && scalar.bytes() == 16) {
           elements(target.asSlice(0, 16), null, value, placement, what);
         } else {
-          Scalars.write(target, scalar, value, what);
+          Scalars.write(target, scalar, constant(value), what);
         }
       }
       case Shape.Address _ -> Scalars.writeBits(target, Long.BYTES, Addresses.of(value, what));
@@ -148,6 +148,11 @@ final class ValueWriter {
         }
       }
     }
+  }
+
+  /** The value of EDL's constant of the same name for an enum's, if there is one. */
+  private @Nullable Object constant(@Nullable Object value) {
+    return value instanceof Enum<?> named ? types.constant(named.name()).map(Object.class::cast).orElse(named) : value;
   }
 
   private void struct(MemorySegment target, Shape.Struct struct, Object value, Placement placement, String what) {
