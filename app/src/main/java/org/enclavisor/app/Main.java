@@ -29,6 +29,7 @@ import picocli.CommandLine.ParseResult;
       MeasureCommand.class,
       SignCommand.class,
       TraceCommand.class,
+      DoctorCommand.class,
       BenchCommand.class,
       CommandLine.HelpCommand.class
     })

@@ -26,7 +26,7 @@ import org.enclavisor.monitor.spi.Registers;
  * An enclave that leaves as soon as it is entered: what a transition costs when nothing is done inside. Its layout: a
  * page of code, a TCS, an SSA frame, and as much filler as a load is to be measured with.
  */
-final class SmallestEnclave {
+public final class SmallestEnclave {
   private static final int PAGE = 4096;
   private static final long TCS = PAGE;
   private static final long SSA = 2 * PAGE;
@@ -44,7 +44,7 @@ final class SmallestEnclave {
   /**
    * @param filler bytes of measured pages beside those that are needed
    */
-  SmallestEnclave(MemorySegment filler, long xcr0) {
+  public SmallestEnclave(MemorySegment filler, long xcr0) {
     this.filler = filler;
     long size = Long.highestOneBit(FILLER + filler.byteSize() - 1) << 1;
     secs = Secs.of(size, 1, new MiscSelect(0), new Attributes(Attributes.MODE64BIT, xcr0 & 7 | 3));
@@ -83,7 +83,7 @@ final class SmallestEnclave {
   }
 
   /** ECREATE to EINIT. */
-  Loaded load(SgxDevice device) {
+  public Loaded load(SgxDevice device) {
     CreateOutcome.Created created =
         switch (device.create(secs, PAGE, 1)) {
           case CreateOutcome.Created c -> c;
@@ -107,9 +107,9 @@ final class SmallestEnclave {
   }
 
   /** A loaded one, entered by one thread. */
-  record Loaded(SgxDevice device, EnclaveId id, EnterCall call) implements AutoCloseable {
+  public record Loaded(SgxDevice device, EnclaveId id, EnterCall call) implements AutoCloseable {
     /** EENTER and EEXIT. */
-    void roundTrip(Registers registers) {
+    public void roundTrip(Registers registers) {
       if (!(device.enter(id, call, registers) instanceof EnterOutcome.Exited)) {
         throw new IllegalStateException("expected EEXIT");
       }
