@@ -24,6 +24,8 @@ import org.jspecify.annotations.Nullable;
  * TCS's word.
  */
 final class EntryPath {
+  private static final int PAGE = 4096;
+  private static final int READ_WRITE = 3;
   private static final int EEXIT = EncluLeaf.EEXIT.code();
 
   private final Cpu cpu;
@@ -54,6 +56,11 @@ final class EntryPath {
     if (fault != null || tcs == null) {
       String death = enclave.death();
       return death != null ? new EnterOutcome.Dead(death) : refused(enclave, call, fault);
+    }
+    fault = checkMapped(enclave, secs, tcs);
+    if (fault != null) {
+      tcs.unlock();
+      return refused(enclave, call, fault);
     }
     String refusal = gate.refusal(presented, enclave.id(), enclave.life.state());
     if (refusal != null) {
@@ -96,6 +103,30 @@ final class EntryPath {
         tcs.leave();
       }
     }
+  }
+
+  /** Whether the host has mapped the SSA frame readable and writable, as the leaves find when they touch it. */
+  private static Outcome.@Nullable Fault checkMapped(Enclave enclave, SecsPage secs, TcsPage tcs) {
+    long end = tcs.ssa + secs.xsaveBytes();
+    for (long at = tcs.ssa; at < end; at += PAGE) {
+      Outcome.Fault fault = checkMapped(enclave, secs, at);
+      if (fault != null) {
+        return fault;
+      }
+    }
+    return checkMapped(enclave, secs, tcs.ssa + secs.frame().gprOffset());
+  }
+
+  private static Outcome.@Nullable Fault checkMapped(Enclave enclave, SecsPage secs, long offset) {
+    int mapped = enclave.host.bits(offset / PAGE);
+    if ((mapped & READ_WRITE) == READ_WRITE) {
+      return null;
+    }
+    int code = Outcome.Fault.USER | Outcome.Fault.WRITE | (mapped == 0 ? 0 : Outcome.Fault.PRESENT);
+    long address = secs.base() + offset;
+    return new Outcome.Fault(
+        Vector.PF, code, address, "the host has not mapped the SSA page at 0x%x readable and writable".formatted(
+            address));
   }
 
   private static @Nullable ProcessorSlot bind(Enclave enclave, TcsPage tcs) {

@@ -1,49 +1,69 @@
 package org.enclavisor.monitor;
 
-import java.util.Map;
-import java.util.TreeMap;
+import java.util.Arrays;
 import org.enclavisor.isa.Permissions;
 
 /**
  * What a host's mappings of the ELRANGE allow, as runs of pages. Costs what the host's calls make of it, not what they
- * cover. Thread-safe.
+ * cover. Reading takes no lock, since every entry asks. Thread-safe.
  */
 final class HostMappings {
-  /** From each page on, until the next. */
-  private final TreeMap<Long, Permissions> runs = new TreeMap<>();
-
-  HostMappings() {
-    runs.put(0L, Permissions.RWX);
-  }
-
-  synchronized void set(long page, long count, Permissions permissions) {
-    long end = page + count;
-    Permissions after = get(end);
-    runs.subMap(page, end).clear();
-    runs.put(page, permissions);
-    runs.put(end, after);
-    merge(end);
-    merge(page);
-  }
-
-  private void merge(long page) {
-    Map.Entry<Long, Permissions> before = runs.lowerEntry(page);
-    if (before != null && before.getValue().equals(runs.get(page))) {
-      runs.remove(page);
+  /** From each start on, until the next; the first is 0. */
+  private record Runs(long[] starts, byte[] permissions) {
+    int find(long page) {
+      int at = Arrays.binarySearch(starts, page);
+      return at >= 0 ? at : -at - 2;
     }
   }
 
-  synchronized Permissions get(long page) {
-    return runs.floorEntry(page).getValue();
+  private volatile Runs runs = new Runs(new long[] {0}, new byte[] {(byte) Permissions.RWX.bits()});
+
+  synchronized void set(long page, long count, Permissions permissions) {
+    Runs old = runs;
+    long end = page + count;
+    int size = old.starts.length;
+    long[] starts = new long[size + 2];
+    byte[] bits = new byte[size + 2];
+    int used = 0;
+    for (int i = 0; i < size && old.starts[i] < page; i++) {
+      used = append(starts, bits, used, old.starts[i], old.permissions[i]);
+    }
+    used = append(starts, bits, used, page, (byte) permissions.bits());
+    used = append(starts, bits, used, end, old.permissions[old.find(end)]);
+    for (int i = old.find(end) + 1; i < size; i++) {
+      used = append(starts, bits, used, old.starts[i], old.permissions[i]);
+    }
+    runs = new Runs(Arrays.copyOf(starts, used), Arrays.copyOf(bits, used));
   }
 
-  /** The first page after this one that may differ from it; {@link Long#MAX_VALUE} if none does. */
-  synchronized long next(long page) {
-    Long next = runs.higherKey(page);
-    return next == null ? Long.MAX_VALUE : next;
+  /** Adds a run behind the others, unless it only goes on with the last one. */
+  private static int append(long[] starts, byte[] bits, int used, long start, byte permissions) {
+    if (used > 0 && bits[used - 1] == permissions) {
+      return used;
+    }
+    starts[used] = start;
+    bits[used] = permissions;
+    return used + 1;
   }
 
-  synchronized int size() {
-    return runs.size();
+  Permissions get(long page) {
+    return Permissions.of(bits(page));
+  }
+
+  /** The same as bits: 1 read, 2 write, 4 execute. */
+  int bits(long page) {
+    Runs now = runs;
+    return now.permissions[now.find(page)];
+  }
+
+  /** The first page after this one that differs from it; {@link Long#MAX_VALUE} if none does. */
+  long next(long page) {
+    Runs now = runs;
+    int next = now.find(page) + 1;
+    return next == now.starts.length ? Long.MAX_VALUE : now.starts[next];
+  }
+
+  int size() {
+    return runs.starts.length;
   }
 }

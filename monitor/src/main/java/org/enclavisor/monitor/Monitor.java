@@ -34,6 +34,9 @@ import org.jspecify.annotations.Nullable;
 /**
  * Enclavisor on one platform: the EPC, the enclaves in it, and the leaves. Thread-safe; has no threads of its own but
  * those that measure enclaves under construction.
+ *
+ * <p>The processor it plays has SGX1 without EGETKEY, paging and debugging: inside, EREPORT and EEXIT work, and every
+ * other leaf of ENCLU gives #GP(0), as a leaf that a processor does not have.
  */
 public final class Monitor implements SgxDevice {
   private static final int PAGE = 4096;

@@ -3,8 +3,8 @@ package org.enclavisor.monitor;
 import java.lang.reflect.Method;
 
 /**
- * What the current thread has allocated. By reflection, since tests are compiled as part of a module that has no business
- * with the management interfaces.
+ * What the current thread has allocated. By reflection, since tests are compiled as part of a module that has no
+ * business with the management interfaces.
  */
 public final class Allocation {
   private Allocation() {}

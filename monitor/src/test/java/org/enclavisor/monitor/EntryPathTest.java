@@ -104,16 +104,26 @@ class EntryPathTest {
 
   @Test
   void pageFaultsThatAreTheHostsOwn() {
-    TestEnclaves.require(monitor.protect(enclave.id(), 0x4000, 0x1000, Permissions.R));
-    TestEnclaves.require(monitor.protect(enclave.id(), 0x5000, 0x1000, Permissions.NONE));
-    steps.add(fault(14, 6, base + 0x4000));
-    assertThat(enter(EncluLeaf.EENTER)).isEqualTo(new EnterOutcome.Faulted(Vector.PF, 7, base + 0x4000));
-    TestEnclaves.require(monitor.protect(enclave.id(), 0x5000, 0x1000, Permissions.NONE));
-    steps.add(fault(14, 6, base + 0xA000));
-    assertThat(enter(EncluLeaf.ERESUME)).isEqualTo(new EnterOutcome.Faulted(Vector.PF, 6, base + 0xA000));
+    TestEnclaves.require(monitor.protect(enclave.id(), 0xB000, 0x1000, Permissions.R));
+    steps.add(fault(14, 6, base + 0xB000));
+    assertThat(enter(EncluLeaf.EENTER)).isEqualTo(new EnterOutcome.Faulted(Vector.PF, 7, base + 0xB000));
     TestEnclaves.require(monitor.protect(enclave.id(), 0xA000, 0x1000, Permissions.NONE));
     steps.add(fault(14, 6, base + 0xA000));
     assertThat(enter(EncluLeaf.ERESUME)).isEqualTo(new EnterOutcome.Faulted(Vector.PF, 6, base + 0xA000));
+  }
+
+  @Test
+  void anSsaThatTheHostHasNotMapped() {
+    long ssa = base + TestEnclaves.SSA_OFFSET;
+    TestEnclaves.require(monitor.protect(enclave.id(), TestEnclaves.SSA_OFFSET, 0x1000, Permissions.R));
+    EnterOutcome outcome = enter(EncluLeaf.EENTER);
+    assertThat(((EnterOutcome.Refused) outcome).fault().toString()).startsWith("#PF(0x7) at 0x%x".formatted(ssa));
+    TestEnclaves.require(monitor.protect(enclave.id(), TestEnclaves.SSA_OFFSET, 0x1000, Permissions.NONE));
+    outcome = enter(EncluLeaf.EENTER);
+    assertThat(((EnterOutcome.Refused) outcome).fault().toString()).startsWith("#PF(0x6) at 0x%x".formatted(ssa));
+    TestEnclaves.require(monitor.protect(enclave.id(), TestEnclaves.SSA_OFFSET, 0x1000, Permissions.RW));
+    steps.add(EntryPathTest::exit);
+    assertThat(enter(EncluLeaf.EENTER)).isEqualTo(EnterOutcome.Exited.INSTANCE);
   }
 
   @Test

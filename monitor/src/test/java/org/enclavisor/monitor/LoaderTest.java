@@ -39,8 +39,12 @@ class LoaderTest {
   private final Epc epc = new Epc();
 
   private SecsPage create(MemorySegment memory) {
+    return create(memory, memory.byteSize());
+  }
+
+  private SecsPage create(MemorySegment memory, long size) {
     Secs secs =
-        Secs.of(memory.byteSize(), 1, MiscSelect.NONE, new Attributes(Attributes.MODE64BIT, 3)).withBaseAddr(BASE);
+        Secs.of(size, 1, MiscSelect.NONE, new Attributes(Attributes.MODE64BIT, 3)).withBaseAddr(BASE);
     Epc.SecsExtent extent = epc.reserveSecs();
     SecsPage page = new SecsPage(extent, 1, secs, 576);
     extent.secs(page);
@@ -226,6 +230,19 @@ class LoaderTest {
     expected.page(800 * PAGE, Secinfo.tcs(), zero);
     assertThat(secs.measurement().mrEnclave()).isEqualTo(expected.mrEnclave());
     secs.measurement().close();
+  }
+
+  @Test
+  void anEnclaveOfSixteenGibibytes() {
+    // There is no memory behind it at all.
+    long before = Allocation.bytes();
+    SecsPage secs = create(MemorySegment.NULL, 16L << 30);
+    long pages = 2_100_000;
+    assertThat(Loader.add(secs, PAGE, Secinfo.reg(Permissions.RW), null, pages * PAGE, false).outcome().ok()).isTrue();
+    assertThat(secs.measurement().mrEnclave()).isNotNull();
+    secs.measurement().close();
+    assertThat(secs.pages().validCount()).isEqualTo(pages);
+    assertThat(Allocation.bytes() - before).as("bytes of Java heap").isLessThan(2 << 20);
   }
 
   @Test
