@@ -207,9 +207,10 @@ final class TokenCursor {
     return CType.Basic.LONG;
   }
 
-  /** The {@code [n]} that follow a name. */
+  /** The {@code [n]} that follow a name. Their product fits into an int. */
   List<Integer> dimensions() {
     var dimensions = new ArrayList<Integer>();
+    long product = 1;
     while (peek().is("[")) {
       next();
       if (peek().is("]")) {
@@ -219,6 +220,11 @@ final class TokenCursor {
       if (length == 0) {
         at--;
         throw unexpected("array", "a length above zero");
+      }
+      product *= length;
+      if (product > Integer.MAX_VALUE) {
+        at--;
+        throw unexpected("array", "at most " + Integer.MAX_VALUE + " elements in all dimensions");
       }
       expect("]", "array");
       dimensions.add(length);

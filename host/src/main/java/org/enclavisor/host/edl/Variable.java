@@ -13,7 +13,7 @@ public record Variable(CType type, Passing passing, String name, List<Integer> d
     return !dimensions.isEmpty();
   }
 
-  /** The product of the dimensions; 1 without any. Throws {@link ArithmeticException} beyond an int. */
+  /** The product of the dimensions; 1 without any. */
   public int elements() {
     int product = 1;
     for (int dimension : dimensions) {

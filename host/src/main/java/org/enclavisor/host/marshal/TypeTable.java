@@ -7,6 +7,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
 import org.enclavisor.host.edl.CHeader;
 import org.enclavisor.host.edl.CType;
 import org.enclavisor.host.edl.Composite;
@@ -16,13 +17,17 @@ import org.enclavisor.host.edl.Variable;
 
 /**
  * The sizes and layouts of the types that an EDL file uses: those of the language, those that it or its headers define,
- * and those of the SDK's own headers. Immutable after construction.
+ * and those of the SDK's own headers. Thread-safe; says the same to everybody.
  */
 public final class TypeTable {
+  /** No type that crosses the boundary is larger. */
+  private static final long MOST_BYTES = 1L << 40;
+
   private final Map<String, Composite.StructDef> structs = new HashMap<>();
   private final Map<String, Composite.UnionDef> unions = new HashMap<>();
   private final Map<String, CHeader.Typedef> typedefs = new HashMap<>();
   private final Set<String> enums = new HashSet<>();
+  private final Map<String, Shape> composites = new ConcurrentHashMap<>();
   private final Map<String, Integer> constants = new HashMap<>();
 
   /** The types of an EDL file. Its own definitions come before those of headers. */
@@ -161,12 +166,20 @@ public final class TypeTable {
       for (int dimension : dimensions) {
         length = Math.multiplyExact(length, dimension);
       }
+      if (element.bytes() > MOST_BYTES / length) {
+        throw new UnknownTypeException(element.cName() + "[" + length + "], which is too large");
+      }
       shape = new Shape.Array(element, length);
     }
     return shape;
   }
 
   private Shape struct(Composite.StructDef struct, Set<String> open) {
+    Shape known = composites.get("struct " + struct.name());
+    return known != null ? known : layOut(struct, open);
+  }
+
+  private Shape layOut(Composite.StructDef struct, Set<String> open) {
     enter("struct " + struct.name(), open);
     var members = new ArrayList<Shape.Member>();
     long offset = 0;
@@ -177,12 +190,22 @@ public final class TypeTable {
       members.add(new Shape.Member(member.name(), offset, shape, member.type(), member.passing()));
       offset += shape.bytes();
       alignment = Math.max(alignment, shape.alignment());
+      if (offset > MOST_BYTES) {
+        throw new UnknownTypeException("struct " + struct.name() + ", which is too large");
+      }
     }
     open.remove("struct " + struct.name());
-    return new Shape.Struct("struct " + struct.name(), members, Shape.align(offset, alignment), alignment);
+    var laidOut = new Shape.Struct("struct " + struct.name(), members, Shape.align(offset, alignment), alignment);
+    composites.put(laidOut.cName(), laidOut);
+    return laidOut;
   }
 
   private Shape union(Composite.UnionDef union, Set<String> open) {
+    Shape known = composites.get("union " + union.name());
+    return known != null ? known : layOut(union, open);
+  }
+
+  private Shape layOut(Composite.UnionDef union, Set<String> open) {
     enter("union " + union.name(), open);
     var members = new ArrayList<Shape.Member>();
     long bytes = 0;
@@ -194,6 +217,8 @@ public final class TypeTable {
       alignment = Math.max(alignment, shape.alignment());
     }
     open.remove("union " + union.name());
-    return new Shape.Union("union " + union.name(), members, Shape.align(bytes, alignment), alignment);
+    var laidOut = new Shape.Union("union " + union.name(), members, Shape.align(bytes, alignment), alignment);
+    composites.put(laidOut.cName(), laidOut);
+    return laidOut;
   }
 }

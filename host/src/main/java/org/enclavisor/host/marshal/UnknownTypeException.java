@@ -1,6 +1,6 @@
 package org.enclavisor.host.marshal;
 
-/** A type whose size nothing tells: it comes from a C header that was not found or is too involved. */
+/** A type whose size nothing tells: it comes from a C header that was not found or is too involved, or is absurd. */
 public final class UnknownTypeException extends RuntimeException {
   private static final long serialVersionUID = 1;
 

@@ -224,6 +224,7 @@ class EdlParserTest {
         Arguments.of("void f([in, size=4] int p[4])", "no 'size', 'count' or 'isary'"),
         Arguments.of("void f([in] int p[])", "flexible arrays"),
         Arguments.of("void f([in] int p[0])", "a length above zero"),
+        Arguments.of("void f([in] int p[65536][65536])", "elements in all dimensions"),
         Arguments.of("void f(void p)", "'void'"),
         Arguments.of("void f(const int p)", "const goes only with a pointer"),
         Arguments.of("void f(int a, int a)", "'a' twice"),

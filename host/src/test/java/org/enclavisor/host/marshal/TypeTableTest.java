@@ -52,6 +52,19 @@ class TypeTableTest {
   }
 
   @Test
+  void doublesAndDoublesWithoutLosingTimeOrCount() {
+    var composites = new StringBuilder("struct s0 { int64_t x[1000]; };");
+    for (int i = 1; i < 60; i++) {
+      composites.append("struct s%d { struct s%d a; struct s%d b; };".formatted(i, i - 1, i - 1));
+    }
+    TypeTable table = table(composites.toString(), "");
+    assertThat(table.shape(new CType.StructRef("s20")).bytes()).isEqualTo(8000L << 20);
+    assertThatThrownBy(() -> table.shape(new CType.StructRef("s59")))
+        .isInstanceOf(UnknownTypeException.class)
+        .hasMessageContaining("too large");
+  }
+
+  @Test
   void saysWhatItDoesNotKnow() {
     TypeTable table = table("struct a { unknown_t x; };", "typedef loop_t loop_t; struct s { struct s again; };");
     assertThatThrownBy(() -> foreign(table, "unknown_t"))
