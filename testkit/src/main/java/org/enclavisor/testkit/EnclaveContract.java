@@ -252,6 +252,28 @@ public abstract class EnclaveContract extends EnclaveFixture {
     assertThat(report.toString()).contains(loaded.enclave().sigstruct().enclaveHash().hex());
   }
 
+  /** A platform may change code that it has seen to leave often; what the enclave writes there counts nevertheless. */
+  @Test
+  void codeThatIsRewrittenRunsAsRewritten() {
+    long site = 0x100;
+    // if rdi = 1, overwrite the site with rsi; mov rbx, rcx; jmp site; site: mov eax, 4; enclu
+    var loaded = load(SampleEnclave.of(c -> {
+      var there = c.label();
+      var go = c.label();
+      c.cmp(RDI, 1).jnz(go).store(site, RSI).bind(go).mov(RBX, RCX).jmp(there);
+      c.padTo((int) site).bind(there).enclu(4);
+    }).writableCode());
+    for (int i = 0; i < 50; i++) {
+      assertThat(eenter(loaded, 0, host())).isEqualTo(Exited.INSTANCE);
+    }
+    assertThat(memory().get(JAVA_LONG, site)).as("the monitor's view").isEqualTo(0xd7010f00000004b8L);
+    var registers = host();
+    registers.rdi = 1;
+    registers.rsi = 0x909090909090_0b0fL; // ud2
+    assertThat(eenter(loaded, 0, registers)).isEqualTo(new Faulted(Vector.UD, 0, 0));
+    assertThat(memory().get(JAVA_LONG, SAVED_RIP)).isEqualTo(loaded.base() + site);
+  }
+
   @Test
   void aWrongMeasurementIsRefused() {
     var enclave = SampleEnclave.of(Code::ud2).build();

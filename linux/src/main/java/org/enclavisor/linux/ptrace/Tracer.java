@@ -158,6 +158,7 @@ final class Tracer {
   // ---- the tracer's own
 
   private void run(Placement placement, AddressSpaceLayout layout, EnclaveProcess.Memories memories) {
+    PlatformException failure = new PlatformException("the tracer of the enclave process failed");
     boolean done = false;
     try {
       started.complete(EnclaveProcess.start(ptrace, placement, layout, memories));
@@ -166,13 +167,13 @@ final class Tracer {
       }
       done = true;
     } catch (PlatformException e) {
-      started.completeExceptionally(e);
+      failure = e;
     } catch (Ptrace.Gone e) {
-      started.completeExceptionally(new PlatformException("the enclave process died while it was made: " + e.getMessage()));
+      failure = new PlatformException("the enclave process died while it was made: " + e.getMessage());
     } catch (InterruptedException e) {
-      started.completeExceptionally(new PlatformException("the tracer was interrupted", e));
+      failure = new PlatformException("the tracer of the enclave process was interrupted", e);
     } finally {
-      end(done);
+      end(done, failure);
     }
   }
 
@@ -234,16 +235,16 @@ final class Tracer {
   }
 
   private <T> void perform(Function<EnclaveProcess, T> work, CompletableFuture<T> reply) {
-    orDie(() -> {
-      try {
+    try {
+      orDie(() -> {
         if (death == null) {
           reply.complete(work.apply(started.join()));
         }
-      } catch (PlatformException e) {
-        reply.completeExceptionally(e);
-      }
-    });
-    if (!reply.isDone()) {
+      });
+    } catch (PlatformException e) {
+      reply.completeExceptionally(e);
+    } finally {
+      // Only if the process was gone, or is now: whoever asked is not left waiting.
       reply.completeExceptionally(gone());
     }
   }
@@ -269,14 +270,23 @@ final class Tracer {
     running.clear();
   }
 
-  /** Whatever happens: no process stays, and nobody waits for an answer in vain. */
-  private void end(boolean orderly) {
-    if (!orderly && started.isDone() && !started.isCompletedExceptionally() && death == null) {
+  /**
+   * Whatever happens: no process stays, and nobody waits for an answer in vain. Who is told of a failed start will free
+   * the memory that this thread uses, so that is the last thing.
+   */
+  private void end(boolean orderly, PlatformException failure) {
+    if (!started.isDone()) {
+      Optional<Ptrace.Event> event = ptrace.awaitAny();
+      while (event.isPresent()) { // what was started has been killed; it only has to be taken notice of
+        event = ptrace.awaitAny();
+      }
+    } else if (!orderly && death == null) {
       die(Optional.of("its tracer failed"));
     }
     synchronized (bell) {
       over = true;
     }
     tasks.forEach(Runnable::run);
+    started.completeExceptionally(failure);
   }
 }

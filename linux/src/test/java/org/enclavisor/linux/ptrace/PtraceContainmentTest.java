@@ -1,8 +1,10 @@
 package org.enclavisor.linux.ptrace;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.io.IOException;
+import java.lang.foreign.Arena;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
@@ -13,9 +15,11 @@ import org.enclavisor.monitor.spi.AddressSpaceLayout;
 import org.enclavisor.monitor.spi.Exit;
 import org.enclavisor.monitor.spi.Extended;
 import org.enclavisor.monitor.spi.Platform;
+import org.enclavisor.monitor.spi.PlatformException;
 import org.enclavisor.monitor.spi.Registers;
 import org.enclavisor.testkit.Code;
 import org.enclavisor.testkit.KilledJvm;
+import org.enclavisor.testkit.Leaks;
 import org.enclavisor.testkit.Testbed;
 import org.junit.jupiter.api.Test;
 
@@ -85,6 +89,41 @@ class PtraceContainmentTest {
       var registers = testbed.at(testbed.program(Code::enclu));
       assertThat(processor.enter(registers, Extended.KEEP)).isEqualTo(Exit.Enclu.INSTANCE);
     }
+  }
+
+  /** uretprobe and uprobe, which seccomp lets pass: here they do not come so far. */
+  @Test
+  void callsThatNoFilterSeesAreNotMadeEither() {
+    try (var platform = PtracePlatform.open(); var testbed = new Testbed(platform, 1);
+        var processor = testbed.processor()) {
+      long rip = testbed.program(Code::syscall);
+      for (long number : new long[] {335, 336}) {
+        var registers = testbed.at(rip);
+        registers.rax = number;
+        assertThat(processor.enter(registers, Extended.KEEP)).isEqualTo(new Exit.Fault(6, 0, 0));
+        assertThat(registers.rip).isEqualTo(rip);
+        assertThat(registers.rax).isEqualTo(number);
+      }
+    }
+  }
+
+  @Test
+  void aProcessThatCannotBeMadeLeavesNothingBehind() {
+    var before = Leaks.now();
+    var layout = new AddressSpaceLayout(0, Testbed.SIZE, 0, 1);
+    var good = Placement.of(layout, EnclaveProcess.frameBytes());
+    // The frames where the enclave is: mmap refuses.
+    var bad = new Placement(good.enclave(), good.untrusted(), good.enclave(), good.bootPage());
+    try (var arena = Arena.ofShared()) {
+      int file = Kernel.memfd("enclavisor-test", Testbed.SIZE);
+      var memory = Kernel.mapShared(file, EnclaveProcess.frameBytes(), arena);
+      var memories = new EnclaveProcess.Memories(arena, file, file, file, memory, memory);
+      assertThatThrownBy(() -> Tracer.start(bad, layout, memories))
+          .isInstanceOf(PlatformException.class)
+          .hasMessageContaining("mmap in the enclave process");
+      Kernel.close(file);
+    }
+    before.assertNoneSince();
   }
 
   /** Signals from other processes mean nothing, unless they kill. */
