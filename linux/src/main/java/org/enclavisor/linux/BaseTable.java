@@ -2,7 +2,6 @@ package org.enclavisor.linux;
 
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
-import java.util.Arrays;
 
 /**
  * Which FS base belongs to which logical processor: how the stub's dispatch finds the mailbox of the thread it runs on.
@@ -66,10 +65,5 @@ final class BaseTable {
 
   private void write(int index, long base) {
     ValueLayout.JAVA_LONG.varHandle().setVolatile(table, 8L * index, base);
-  }
-
-  @Override
-  public String toString() {
-    return Arrays.toString(table.toArray(ValueLayout.JAVA_LONG));
   }
 }

@@ -30,6 +30,7 @@ final class PermissionRuns {
     }
   }
 
+  /** How many runs there are. */
   int count() {
     return starts.size();
   }

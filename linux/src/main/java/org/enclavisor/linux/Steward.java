@@ -138,20 +138,19 @@ final class Steward implements AutoCloseable {
   }
 
   private void receive() {
-    long events = Kernel.poll(listener, POLLIN, PATIENCE_MILLIS);
-    if (events == -Errno.EINTR) {
-      receive();
-      return;
-    }
-    if (events == 0) {
-      throw violated("its steward did not answer within " + PATIENCE_MILLIS + " ms");
-    }
-    if (events < 0 || (events & POLLIN) == 0) {
-      throw gone();
-    }
-    notif.fill((byte) 0);
-    // SAFETY: the kernel writes a struct seccomp_notif, 80 bytes; the buffer is that long and zero, as it wants it.
-    long result = Kernel.raw(Syscall.IOCTL, listener, NOTIF_RECV, notif.address());
+    long result;
+    do {
+      long events = Kernel.poll(listener, POLLIN, PATIENCE_MILLIS);
+      if (events == 0) {
+        throw violated("its steward did not answer within " + PATIENCE_MILLIS + " ms");
+      }
+      if (events != -Errno.EINTR && (events < 0 || (events & POLLIN) == 0)) {
+        throw gone();
+      }
+      notif.fill((byte) 0);
+      // SAFETY: the kernel writes a struct seccomp_notif, 80 bytes; the buffer is that long and zero, as it wants it.
+      result = events < 0 ? events : Kernel.raw(Syscall.IOCTL, listener, NOTIF_RECV, notif.address());
+    } while (result == -Errno.EINTR); // the JVM signals its own threads now and then
     if (Kernel.failed(result)) {
       throw gone();
     }
@@ -162,9 +161,13 @@ final class Steward implements AutoCloseable {
     response.set(ValueLayout.JAVA_LONG, 8, 0);
     response.set(ValueLayout.JAVA_INT, 16, error);
     response.set(ValueLayout.JAVA_INT, 20, flags);
-    // SAFETY: the kernel reads a struct seccomp_notif_resp, 24 bytes. CONTINUE is safe here: no argument of an order is
-    // a pointer whose target matters, and registers cannot change while the thread waits.
-    if (Kernel.failed(Kernel.raw(Syscall.IOCTL, listener, NOTIF_SEND, response.address()))) {
+    long result;
+    do {
+      // SAFETY: the kernel reads a struct seccomp_notif_resp, 24 bytes. CONTINUE is safe here: no argument of an order is
+      // a pointer whose target matters, and registers cannot change while the thread waits.
+      result = Kernel.raw(Syscall.IOCTL, listener, NOTIF_SEND, response.address());
+    } while (result == -Errno.EINTR);
+    if (Kernel.failed(result)) {
       throw gone();
     }
   }

@@ -21,8 +21,7 @@ final class Thunks {
   private static final int SYSCALL_AT = 0;
   private static final int CPUID_AT = 64;
   private static final int XGETBV_AT = 128;
-  private static final int CPU_AT = 192;
-  private static final int FXSAVE_AT = 224;
+  private static final int FXSAVE_AT = 192;
   private static final int SPAWN_AT = 256;
   private static final int END = 768;
 
@@ -35,10 +34,7 @@ final class Thunks {
   static final MemorySegment CPUID = PAGE.asSlice(CPUID_AT, XGETBV_AT - CPUID_AT);
 
   /** {@code (register)} → XCR. */
-  static final MemorySegment XGETBV = PAGE.asSlice(XGETBV_AT, CPU_AT - XGETBV_AT);
-
-  /** {@code ()} → IA32_TSC_AUX, where Linux keeps the processor's number in the low 12 bits. */
-  static final MemorySegment RDTSCP_AUX = PAGE.asSlice(CPU_AT, FXSAVE_AT - CPU_AT);
+  static final MemorySegment XGETBV = PAGE.asSlice(XGETBV_AT, FXSAVE_AT - XGETBV_AT);
 
   /** {@code (address of 512 bytes, 16-aligned)} → 0. */
   static final MemorySegment FXSAVE = PAGE.asSlice(FXSAVE_AT, SPAWN_AT - FXSAVE_AT);
@@ -58,8 +54,6 @@ final class Thunks {
     a.mov(RBX, R11).xor32(RAX, RAX).ret();
     a.padTo(XGETBV_AT);
     a.mov32(RCX, RDI).xgetbv().shl(RDX, 32).or(RAX, RDX).ret();
-    a.padTo(CPU_AT);
-    a.bytes(0x0F, 0x01, 0xF9).mov32(RAX, RCX).ret(); // rdtscp
     a.padTo(FXSAVE_AT);
     a.bytes(0x48, 0x0F, 0xAE, 0x07).xor32(RAX, RAX).ret(); // fxsave64 [rdi]
     a.padTo(SPAWN_AT);
