@@ -1,11 +1,13 @@
 package org.enclavisor.linux;
 
 import java.io.IOException;
+import java.io.InputStream;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -149,9 +151,10 @@ public record LinuxCapabilities(
     }
   }
 
+  /** In one read, for a sysctl gives nothing to a second one; {@link Files#readString} begins with a single byte. */
   private static OptionalInt number(String file) {
-    try {
-      return OptionalInt.of(Integer.parseInt(Files.readString(Path.of(file)).strip()));
+    try (InputStream in = Files.newInputStream(Path.of(file))) {
+      return OptionalInt.of(Integer.parseInt(new String(in.readNBytes(32), StandardCharsets.US_ASCII).strip()));
     } catch (IOException | NumberFormatException e) {
       return OptionalInt.empty();
     }

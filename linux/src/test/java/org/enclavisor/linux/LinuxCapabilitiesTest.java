@@ -2,7 +2,9 @@ package org.enclavisor.linux;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import java.io.IOException;
 import java.util.OptionalInt;
+import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Test;
 
 class LinuxCapabilitiesTest {
@@ -26,5 +28,13 @@ class LinuxCapabilitiesTest {
       assertThat(lack.remedy()).isNotBlank();
     });
     assertThat(old.lacksForPtrace()).hasSize(2);
+  }
+
+  @Test
+  void numbersOfTheKernelAreReadWhole() throws IOException, InterruptedException {
+    Process cat = new ProcessBuilder("cat", "/proc/sys/vm/max_map_count").start();
+    String expected = new String(cat.getInputStream().readAllBytes()).strip();
+    assertThat(cat.waitFor(10, TimeUnit.SECONDS)).isTrue();
+    assertThat(LinuxCapabilities.probe().mapCount()).hasValue(Integer.parseInt(expected));
   }
 }

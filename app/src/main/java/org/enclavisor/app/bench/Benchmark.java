@@ -1,7 +1,5 @@
 package org.enclavisor.app.bench;
 
-import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.EnumSet;
@@ -101,8 +99,8 @@ public final class Benchmark {
     return rows.stream().filter(row -> row.name().equals(name)).findFirst().orElseThrow();
   }
 
-  private String machine() throws IOException {
-    String kernel = Files.readString(Path.of("/proc/sys/kernel/osrelease")).strip();
+  private String machine() {
+    String kernel = System.getProperty("os.version");
     return "%s, %d processors, time-stamp counter %.2f GHz, Linux %s, Java %s"
         .formatted(
             Cpuid.brand(),
