@@ -7,8 +7,8 @@ import java.lang.foreign.ValueLayout;
  * Which FS base belongs to which logical processor: how the stub's dispatch finds the mailbox of the thread it runs on.
  * A base that two processors run with at once belongs to neither, and both leave by a trap. Thread-safe.
  *
- * <p>A processor says that it is inside <i>before</i> it looks whether it still owns its base, and one that takes a base
- * over looks who is inside <i>after</i> it has taken it; so one of two that meet always notices.
+ * <p>A processor says that it is inside <i>before</i> it looks whether it still owns its base, and one that takes a
+ * base over looks who is inside <i>after</i> it has taken it; so one of two that meet always notices.
  */
 final class BaseTable {
   /** Not canonical, so that no FS base can be equal to it. */

@@ -24,8 +24,8 @@ import org.enclavisor.linux.asm.Mem;
  *
  * <p>The child begins as vfork(2) does, sharing our memory and with every signal blocked, so that none of the JVM's
  * handlers can run in it; it executes nothing but the few instructions assembled here until execveat(2). No path and no
- * /proc is needed, and the JVM's page tables are not copied. The program starts with <b>all signals blocked</b> and with
- * every descriptor that is not close-on-exec, both of which it has to put right itself.
+ * /proc is needed, and the JVM's page tables are not copied. The program starts with <b>all signals blocked</b> and
+ * with every descriptor that is not close-on-exec, both of which it has to put right itself.
  *
  * @param pid the child's number
  * @param pidfd a descriptor for it, which the caller closes
@@ -55,8 +55,8 @@ record ChildProcess(int pid, int pidfd) {
   private static final int EXEC_FAILED = 127;
 
   /**
-   * Starts the program. The child gets SIGKILL when the <i>calling thread</i> ends, so this belongs on a platform thread
-   * that lives as long as the child.
+   * Starts the program. The child gets SIGKILL when the <i>calling thread</i> ends, so this belongs on a platform
+   * thread that lives as long as the child.
    *
    * @param name what the child is called in lists of processes
    * @param program a descriptor of an executable memory file

@@ -6,8 +6,8 @@ import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A platform thread of the JVM that enters enclaves: whether it may spin, and to which processor it has been pinned. One
- * for each thread, shared by the logical processors that it enters, and gone with the last of them. Thread-safe.
+ * A platform thread of the JVM that enters enclaves: whether it may spin, and to which processor it has been pinned.
+ * One for each thread, shared by the logical processors that it enters, and gone with the last of them. Thread-safe.
  */
 final class HostThread {
   private static final Map<Thread, HostThread> ALL = new HashMap<>();

@@ -60,7 +60,10 @@ public final class Kernel {
 
   private Kernel() {}
 
-  /** Any system call; −errno (−4095 to −1) where it failed. Arguments that are addresses are the caller's to vouch for. */
+  /**
+   * Any system call; −errno (−4095 to −1) where it failed. Arguments that are addresses are the caller's to
+   * vouch for.
+   */
   public static long raw(int number, long a, long b, long c, long d, long e, long f) {
     // SAFETY: the thunk executes one SYSCALL instruction with the arguments as given; callers answer for addresses.
     return NativeCode.call(Thunks.SYSCALL, number, a, b, c, d, e, f);
@@ -87,12 +90,14 @@ public final class Kernel {
 
   /** mmap(2): the address. */
   public static long mmap(long address, long length, int protection, int flags, int fd, long offset) {
+    // SAFETY: takes numbers. With MAP_FIXED the caller vouches for what was at the address before.
     long result = raw(Syscall.MMAP, address, length, protection, flags, fd, offset);
     return check("mmap", result, address, length, protection, flags, fd, offset);
   }
 
   /** munmap(2). */
   public static void munmap(long address, long length) {
+    // SAFETY: takes numbers; the caller made the mapping and nobody uses it any more.
     check("munmap", raw(Syscall.MUNMAP, address, length, 0), address, length);
   }
 
@@ -109,6 +114,7 @@ public final class Kernel {
     int fd = memfdCreate(name, MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_NOEXEC_SEAL, MFD_CLOEXEC | MFD_ALLOW_SEALING);
     boolean done = false;
     try {
+      // SAFETY: takes numbers; the file is new and mapped nowhere.
       check("ftruncate", raw(Syscall.FTRUNCATE, fd, size, 0), fd, size);
       addSeals(fd, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL);
       done = true;
@@ -159,6 +165,7 @@ public final class Kernel {
       // SAFETY: a NUL-terminated string that lives until the arena closes.
       long fd = raw(Syscall.MEMFD_CREATE, text.address(), flags, 0);
       if (fd == -Errno.EINVAL) {
+        // SAFETY: the same string.
         fd = raw(Syscall.MEMFD_CREATE, text.address(), olderKernels, 0);
       }
       return (int) check("memfd_create", fd, flags);
@@ -166,6 +173,7 @@ public final class Kernel {
   }
 
   private static void addSeals(int fd, int seals) {
+    // SAFETY: takes numbers.
     check("fcntl", raw(Syscall.FCNTL, fd, F_ADD_SEALS, seals), fd, F_ADD_SEALS, seals);
   }
 
@@ -208,36 +216,43 @@ public final class Kernel {
 
   /** close(2); a descriptor that is not open is our own fault and thrown. */
   public static void close(int fd) {
+    // SAFETY: takes a number; the caller owns the descriptor.
     check("close", raw(Syscall.CLOSE, fd, 0, 0), fd);
   }
 
   /** Whether a descriptor is open. */
   public static boolean isOpen(int fd) {
+    // SAFETY: takes numbers.
     return !failed(raw(Syscall.FCNTL, fd, F_GETFD, 0));
   }
 
   // ---- processes and threads
 
   public static int getpid() {
+    // SAFETY: takes nothing.
     return (int) raw(Syscall.GETPID, 0, 0, 0);
   }
 
   /** The calling thread's number; of a virtual thread, that of its carrier. */
   public static int gettid() {
+    // SAFETY: takes nothing.
     return (int) raw(Syscall.GETTID, 0, 0, 0);
   }
 
   public static int pidfdOpen(int pid) {
+    // SAFETY: takes numbers.
     return (int) check("pidfd_open", raw(Syscall.PIDFD_OPEN, pid, 0, 0), pid);
   }
 
   /** A copy of a descriptor of another process; needs the right to trace it. */
   public static int pidfdGetfd(int pidfd, int fd) {
+    // SAFETY: takes numbers.
     return (int) check("pidfd_getfd", raw(Syscall.PIDFD_GETFD, pidfd, fd, 0), pidfd, fd);
   }
 
   /** Sends a signal; false if the process is gone. */
   public static boolean pidfdSendSignal(int pidfd, int signal) {
+    // SAFETY: takes numbers, and no siginfo.
     long result = raw(Syscall.PIDFD_SEND_SIGNAL, pidfd, signal, 0);
     if (result == -Errno.ESRCH) {
       return false;
@@ -248,6 +263,7 @@ public final class Kernel {
 
   /** Sends a signal to a thread; false if it is gone. */
   public static boolean tgkill(int pid, int tid, int signal) {
+    // SAFETY: takes numbers.
     long result = raw(Syscall.TGKILL, pid, tid, signal);
     if (result == -Errno.ESRCH) {
       return false;
@@ -314,7 +330,10 @@ public final class Kernel {
     };
   }
 
-  /** Waits for events on one descriptor: those that came, 0 after the time-out in milliseconds (−1: none), or −errno. */
+  /**
+   * Waits for events on one descriptor: those that came, 0 after the time-out in milliseconds (−1: none), or
+   * −errno.
+   */
   public static long poll(int fd, int events, int millis) {
     try (Arena arena = Arena.ofConfined()) {
       MemorySegment entry = arena.allocate(8, 4);

@@ -49,6 +49,7 @@ public record LinuxCapabilities(
   private static final int SECCOMP_GET_NOTIF_SIZES = 3;
   private static final int NOTIF_BYTES = 80;
   private static final int YAMA_NOBODY = 3;
+  private static final String YAMA_REMEDY = "set kernel.yama.ptrace_scope to 2 or less and restart";
 
   /**
    * Something that is missing.
@@ -67,7 +68,7 @@ public record LinuxCapabilities(
         LinuxMachine.INSTANCE.xcr0(),
         hasFsgsbase(),
         hasUserNotification(),
-        Kernel.raw(Syscall.PIDFD_GETFD, -1, 0, 0) == -Errno.EBADF,
+        canCopyDescriptors(),
         mayExecuteMemory(),
         number("/proc/sys/kernel/yama/ptrace_scope"),
         number("/proc/sys/vm/overcommit_memory"),
@@ -88,7 +89,7 @@ public record LinuxCapabilities(
       lacks.add(new Lack("pidfd_getfd is missing", "use Linux 5.6 or newer; a container may have to allow the call"));
     }
     if (yama.orElse(0) == YAMA_NOBODY) {
-      lacks.add(new Lack("Yama lets nobody attach to a process", "set kernel.yama.ptrace_scope to 2 or less and restart"));
+      lacks.add(new Lack("Yama lets nobody attach to a process", YAMA_REMEDY));
     }
     return List.copyOf(lacks);
   }
@@ -97,7 +98,7 @@ public record LinuxCapabilities(
   public List<Lack> lacksForPtrace() {
     List<Lack> lacks = new ArrayList<>(lacksForAll());
     if (yama.orElse(0) == YAMA_NOBODY) {
-      lacks.add(new Lack("Yama lets nobody trace a process", "set kernel.yama.ptrace_scope to 2 or less and restart"));
+      lacks.add(new Lack("Yama lets nobody trace a process", YAMA_REMEDY));
     }
     return List.copyOf(lacks);
   }
@@ -119,7 +120,8 @@ public record LinuxCapabilities(
 
   private static boolean hasFsgsbase() {
     try {
-      ByteBuffer vector = ByteBuffer.wrap(Files.readAllBytes(Path.of("/proc/self/auxv"))).order(ByteOrder.LITTLE_ENDIAN);
+      byte[] bytes = Files.readAllBytes(Path.of("/proc/self/auxv"));
+      ByteBuffer vector = ByteBuffer.wrap(bytes).order(ByteOrder.LITTLE_ENDIAN);
       while (vector.remaining() >= 16) {
         long type = vector.getLong();
         long value = vector.getLong();
@@ -140,6 +142,11 @@ public record LinuxCapabilities(
       long result = Kernel.raw(Syscall.SECCOMP, SECCOMP_GET_NOTIF_SIZES, 0, sizes.address());
       return result == 0 && sizes.get(ValueLayout.JAVA_SHORT, 0) == NOTIF_BYTES;
     }
+  }
+
+  private static boolean canCopyDescriptors() {
+    // SAFETY: takes numbers, and no descriptor has this one.
+    return Kernel.raw(Syscall.PIDFD_GETFD, -1, 0, 0) == -Errno.EBADF;
   }
 
   private static boolean mayExecuteMemory() {

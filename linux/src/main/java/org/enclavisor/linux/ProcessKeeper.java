@@ -12,8 +12,8 @@ import java.util.function.Supplier;
 import org.enclavisor.monitor.spi.PlatformException;
 
 /**
- * The one thread that starts enclave processes and sees them die. PR_SET_PDEATHSIG follows the thread that made a child,
- * and not its process: so every child is made by a thread that ends with the JVM or with the platform, after its
+ * The one thread that starts enclave processes and sees them die. PR_SET_PDEATHSIG follows the thread that made a
+ * child, and not its process: so every child is made by a thread that ends with the JVM or with the platform, after its
  * children. Its methods may be called by any thread.
  */
 final class ProcessKeeper implements AutoCloseable {
@@ -21,6 +21,7 @@ final class ProcessKeeper implements AutoCloseable {
   private static final short POLLIN = 1;
   private static final int POLLFD_BYTES = 8;
 
+  // SAFETY: takes numbers.
   private final int wakeFd = (int) Kernel.check("eventfd2", Kernel.raw(Syscall.EVENTFD2, 0, EFD_CLOEXEC_NONBLOCK, 0));
   private final ConcurrentLinkedQueue<Runnable> tasks = new ConcurrentLinkedQueue<>();
   private final List<StubProcess> alive = new ArrayList<>();

@@ -1,6 +1,9 @@
 package org.enclavisor.linux;
 
-/** Offsets in a signal's frame, counted from the {@code ucontext_t} of x86-64 Linux (uapi/asm/ucontext.h, sigcontext.h). */
+/**
+ * Offsets in a signal's frame, counted from the {@code ucontext_t} of x86-64 Linux (uapi/asm/ucontext.h,
+ * sigcontext.h).
+ */
 final class SignalFrame {
   static final int R8 = 40;
   static final int R9 = 48;

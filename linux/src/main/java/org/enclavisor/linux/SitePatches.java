@@ -17,8 +17,8 @@ import org.enclavisor.isa.Permissions;
  * that an instruction starts there. {@code mov eax, 4; enclu} becomes a jump to a trampoline; any other site an INT3.
  *
  * <p>Patches are no part of the enclave's memory: a changed copy of the page is mapped over it in the enclave process
- * only, whole and at once, so that another thread sees all of a change or nothing. Pages that enclave code may write are
- * left alone, and whenever the monitor sets a page's permissions, its patches go.
+ * only, whole and at once, so that another thread sees all of a change or nothing. Pages that enclave code may write
+ * are left alone, and whenever the monitor sets a page's permissions, its patches go.
  *
  * <p>{@link #patch} and {@link #drop} are called under the address space's lock; the look-ups by any thread.
  */
@@ -150,8 +150,9 @@ final class SitePatches {
 
   /**
    * Whether {@code mov eax, 4} stands before the ENCLU. The trap has proved the ENCLU's start only; so that the five
-   * bytes before it are not the tail of another instruction, bytes that could make them one rule it out: a prefix before
-   * it, or an opcode that takes a 32-bit immediate shortly before. An INT3 in place of ENCLU's first byte is always right.
+   * bytes before it are not the tail of another instruction, bytes that could make them one rule it out: a prefix
+   * before it, or an opcode that takes a 32-bit immediate shortly before. An INT3 in place of ENCLU's first byte is
+   * always right.
    */
   private boolean hasRoomForJump(long offset, int inPage) {
     if (inPage < MOV_BYTES + 3 || byteAt(offset - 5) != MOV_EAX || byteAt(offset - 4) != EEXIT) {

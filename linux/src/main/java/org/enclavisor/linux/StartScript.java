@@ -99,7 +99,8 @@ final class StartScript {
   }
 
   private int[] kept() {
-    return IntStream.of(in.files.program, in.files.stub, in.files.enclave, in.files.untrusted, in.files.patches).sorted().toArray();
+    StubFiles f = in.files;
+    return IntStream.of(f.program, f.stub, f.enclave, f.untrusted, f.patches).sorted().toArray();
   }
 
   private void descriptors() {
@@ -124,7 +125,8 @@ final class StartScript {
     int shared = Kernel.MAP_SHARED | Kernel.MAP_FIXED | Kernel.MAP_NORESERVE;
     map("trampolines", at.stub() + StubLayout.TRAMPOLINES, Kernel.PAGE, readExec, shared, in.files.stub,
         StubLayout.TRAMPOLINES);
-    map("orders", at.stub() + StubLayout.ORDERS, Kernel.PAGE, Kernel.PROT_READ, shared, in.files.stub, StubLayout.ORDERS);
+    map("orders", at.stub() + StubLayout.ORDERS, Kernel.PAGE, Kernel.PROT_READ, shared, in.files.stub,
+        StubLayout.ORDERS);
     long blocks = at.stub() + StubLayout.BLOCKS;
     map("blocks", blocks, end - blocks, readWrite, shared, in.files.stub, StubLayout.BLOCKS);
     for (int i = 0; i < at.processors(); i++) {

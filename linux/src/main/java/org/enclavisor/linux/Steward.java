@@ -163,8 +163,8 @@ final class Steward implements AutoCloseable {
     response.set(ValueLayout.JAVA_INT, 20, flags);
     long result;
     do {
-      // SAFETY: the kernel reads a struct seccomp_notif_resp, 24 bytes. CONTINUE is safe here: no argument of an order is
-      // a pointer whose target matters, and registers cannot change while the thread waits.
+      // SAFETY: the kernel reads a struct seccomp_notif_resp, 24 bytes. CONTINUE is safe here: no argument of an order
+      // is a pointer whose target matters, and registers cannot change while the thread waits.
       result = Kernel.raw(Syscall.IOCTL, listener, NOTIF_SEND, response.address());
     } while (result == -Errno.EINTR);
     if (Kernel.failed(result)) {

@@ -24,11 +24,12 @@ import org.enclavisor.linux.asm.Mem;
 import org.enclavisor.linux.asm.Reg;
 
 /**
- * The text of a logical processor's block: the same bytes for every block, since it reaches its mailbox relative to RIP.
+ * The text of a logical processor's block: the same bytes for every block, since it reaches its mailbox
+ * relative to RIP.
  *
  * <p>Two ways lead in: from the dispatch, after a jump at a patched site, with the enclave's registers alive; and from
- * a signal, with the enclave's registers in the signal's frame. One way leads out, and it needs no system call: extended
- * state by XRSTOR, flags and RIP by POPFQ and JMP, or by IRETQ where TF must not act on the stub's own
+ * a signal, with the enclave's registers in the signal's frame. One way leads out, and it needs no system call:
+ * extended state by XRSTOR, flags and RIP by POPFQ and JMP, or by IRETQ where TF must not act on the stub's own
  * instructions. No signal is ever blocked, so nothing has to be unblocked. The only calls are futex(2), and
  * sigaltstack(2) at a thread's birth.
  */

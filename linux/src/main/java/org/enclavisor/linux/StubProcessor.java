@@ -41,8 +41,6 @@ final class StubProcessor implements LogicalProcessor {
 
   private static final long OVERFLOW = 0x800;
   private static final int EEXIT = 4;
-  private static final int USER_CS = 0x33;
-  private static final int USER_SS = 0x2B;
   private static final int INVALID_OPCODE = 6;
   private static final int GENERAL_PROTECTION = 13;
   private static final int PAGE_FAULT = 14;
@@ -164,54 +162,15 @@ final class StubProcessor implements LogicalProcessor {
     }
     trapState = 0;
     m.set(JAVA_LONG, Mailbox.RESTORE, restore);
-    m.set(JAVA_LONG, Mailbox.RIP, r.rip);
-    m.set(JAVA_LONG, Mailbox.CS, USER_CS);
-    m.set(JAVA_LONG, Mailbox.RFLAGS, flags);
-    m.set(JAVA_LONG, Mailbox.RSP, r.rsp);
-    m.set(JAVA_LONG, Mailbox.SS, USER_SS);
-    m.set(JAVA_LONG, Mailbox.RAX, r.rax);
-    m.set(JAVA_LONG, Mailbox.RCX, r.rcx);
-    m.set(JAVA_LONG, Mailbox.RDX, r.rdx);
-    m.set(JAVA_LONG, Mailbox.RBX, r.rbx);
-    m.set(JAVA_LONG, Mailbox.RBP, r.rbp);
-    m.set(JAVA_LONG, Mailbox.RSI, r.rsi);
-    m.set(JAVA_LONG, Mailbox.RDI, r.rdi);
-    m.set(JAVA_LONG, Mailbox.R8, r.r8);
-    m.set(JAVA_LONG, Mailbox.R9, r.r9);
-    m.set(JAVA_LONG, Mailbox.R10, r.r10);
-    m.set(JAVA_LONG, Mailbox.R11, r.r11);
-    m.set(JAVA_LONG, Mailbox.R12, r.r12);
-    m.set(JAVA_LONG, Mailbox.R13, r.r13);
-    m.set(JAVA_LONG, Mailbox.R14, r.r14);
-    m.set(JAVA_LONG, Mailbox.R15, r.r15);
-    m.set(JAVA_LONG, Mailbox.FS, r.fsBase);
-    m.set(JAVA_LONG, Mailbox.GS, r.gsBase);
+    MailboxRegisters.store(r, flags, m);
   }
 
   private Exit load(Registers r) {
     if (mailbox.get(JAVA_INT, Mailbox.KIND) == Mailbox.BY_TRAP) {
       return loadTrap(r);
     }
-    MemorySegment m = mailbox;
-    long rax = m.get(JAVA_LONG, Mailbox.RAX);
-    r.rdx = m.get(JAVA_LONG, Mailbox.RDX);
-    r.rbx = m.get(JAVA_LONG, Mailbox.RBX);
-    r.rsp = m.get(JAVA_LONG, Mailbox.RSP);
-    r.rbp = m.get(JAVA_LONG, Mailbox.RBP);
-    r.rsi = m.get(JAVA_LONG, Mailbox.RSI);
-    r.rdi = m.get(JAVA_LONG, Mailbox.RDI);
-    r.r8 = m.get(JAVA_LONG, Mailbox.R8);
-    r.r9 = m.get(JAVA_LONG, Mailbox.R9);
-    r.r10 = m.get(JAVA_LONG, Mailbox.R10);
-    r.r11 = m.get(JAVA_LONG, Mailbox.R11);
-    r.r12 = m.get(JAVA_LONG, Mailbox.R12);
-    r.r13 = m.get(JAVA_LONG, Mailbox.R13);
-    r.r14 = m.get(JAVA_LONG, Mailbox.R14);
-    r.r15 = m.get(JAVA_LONG, Mailbox.R15);
-    r.rflags = m.get(JAVA_LONG, Mailbox.RFLAGS);
-    r.fsBase = m.get(JAVA_LONG, Mailbox.FS);
-    r.gsBase = m.get(JAVA_LONG, Mailbox.GS);
-    return atTrampoline(r, rax);
+    MailboxRegisters.load(mailbox, r);
+    return atTrampoline(r, r.rax);
   }
 
   /** RAX as the dispatch leaves it: the site's number, the flags that LAHF and SETO saved. EEXIT needs no RCX. */
@@ -236,24 +195,8 @@ final class StubProcessor implements LogicalProcessor {
     }
     MemorySegment f = mailbox.asSlice(frame, SignalFrame.BYTES);
     boolean forced = f.get(JAVA_INT, SignalFrame.INFO + SignalFrame.INFO_CODE) == SignalFrame.SI_KERNEL;
-    r.r8 = f.get(JAVA_LONG, SignalFrame.R8);
-    r.r9 = f.get(JAVA_LONG, SignalFrame.R9);
-    r.r10 = f.get(JAVA_LONG, SignalFrame.R10);
-    r.r11 = f.get(JAVA_LONG, SignalFrame.R11);
-    r.r12 = f.get(JAVA_LONG, SignalFrame.R12);
-    r.r13 = f.get(JAVA_LONG, SignalFrame.R13);
-    r.r14 = f.get(JAVA_LONG, SignalFrame.R14);
-    r.r15 = f.get(JAVA_LONG, SignalFrame.R15);
-    r.rdi = f.get(JAVA_LONG, SignalFrame.RDI);
-    r.rsi = f.get(JAVA_LONG, SignalFrame.RSI);
-    r.rbp = f.get(JAVA_LONG, SignalFrame.RBP);
-    r.rbx = f.get(JAVA_LONG, SignalFrame.RBX);
-    r.rdx = f.get(JAVA_LONG, SignalFrame.RDX);
-    r.rax = f.get(JAVA_LONG, SignalFrame.RAX);
-    r.rcx = f.get(JAVA_LONG, SignalFrame.RCX);
-    r.rsp = f.get(JAVA_LONG, SignalFrame.RSP);
-    r.rip = f.get(JAVA_LONG, SignalFrame.RIP);
-    r.rflags = f.get(JAVA_LONG, SignalFrame.RFLAGS) & USER_FLAGS | FIXED_FLAGS;
+    MailboxRegisters.loadFrame(f, r);
+    r.rflags = r.rflags & USER_FLAGS | FIXED_FLAGS;
     r.fsBase = mailbox.get(JAVA_LONG, Mailbox.FS);
     r.gsBase = mailbox.get(JAVA_LONG, Mailbox.GS);
     long state = f.get(JAVA_LONG, SignalFrame.EXTENDED) - mailboxInEnclave;
@@ -288,7 +231,8 @@ final class StubProcessor implements LogicalProcessor {
     if (r.rip == space.unknownBaseTrap()) {
       return atTrampoline(r, r.rax);
     }
-    if (vector == SINGLE_STEP && space.trampolineAt(r.rip) >= 0) { // the step that a jump took, in place of MOV and ENCLU
+    // The step that a jump took, in place of MOV and ENCLU.
+    if (vector == SINGLE_STEP && space.trampolineAt(r.rip) >= 0) {
       return atTrampoline(r, savedBy(r.rflags, space.trampolineAt(r.rip)));
     }
     if (vector == BREAKPOINT) {

@@ -87,7 +87,10 @@ final class StubProgram {
     return a.addressOf(dispatch);
   }
 
-  /** Where a processor traps whose FS base is not in the table: an illegal instruction with the dispatch's registers. */
+  /**
+   * Where a processor traps whose FS base is not in the table: an illegal instruction with the dispatch's
+   * registers.
+   */
   long unknownBaseTrap() {
     return a.addressOf(unknownBase);
   }

@@ -8,8 +8,8 @@ import org.jspecify.annotations.Nullable;
  * How one logical processor's two threads wait for each other: on two processors spinning, or on one sleeping. Confined
  * to the thread that is inside, but for {@link #close}.
  *
- * <p>Only the enclave's thread is pinned for spinning, away from wherever the host's is; for sleeping both are pinned to
- * one processor, but the host's only after it has entered often, since threads that it makes inherit that.
+ * <p>Only the enclave's thread is pinned for spinning, away from wherever the host's is; for sleeping both are pinned
+ * to one processor, but the host's only after it has entered often, since threads that it makes inherit that.
  */
 final class Waiting {
   /** About what it costs to wake a sleeping processor. */
@@ -55,6 +55,9 @@ final class Waiting {
     }
     entries++;
     if (spinning) {
+      if (guestOn == ANYWHERE) {
+        place(HostThread.apartFrom(Kernel.currentProcessor()));
+      }
       if (policy == WaitPolicy.AUTO && entries % WINDOW == 0) {
         if (misses > WINDOW / 2) {
           sleepUntil = entries + PENANCE;
@@ -115,11 +118,12 @@ final class Waiting {
     }
   }
 
+  /** The entry takes long: the scheduler shall find the enclave's thread the best place. */
   private void miss() {
     misses++;
-    int here = Kernel.currentProcessor();
-    if (here == guestOn) {
-      place(HostThread.apartFrom(here));
+    if (guestOn != ANYWHERE) {
+      guestOn = ANYWHERE;
+      Kernel.setAffinity(tid, HostThread.allowed());
     }
   }
 

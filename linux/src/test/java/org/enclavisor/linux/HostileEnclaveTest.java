@@ -258,7 +258,10 @@ class HostileEnclaveTest {
     return Files.readString(Path.of("/proc/" + pid + "/maps"));
   }
 
-  /** Knowing the site is not enough for a steward's call: the number in R8 is a secret, and it is new in each process. */
+  /**
+   * Knowing the site is not enough for a steward's call: the number in R8 is a secret, and it is new in each
+   * process.
+   */
   @Test
   void theStewardsCallsCannotBeGuessed() {
     var seeded = Seeded.named("theStewardsCallsCannotBeGuessed");

@@ -28,7 +28,7 @@ public final class StubBench {
     for (WaitPolicy policy : WaitPolicy.values()) {
       for (boolean strict : new boolean[] {false, true}) {
         double cycles = roundTrip(machine, StubOptions.DEFAULT.waiting(policy).strict(strict), "b8040000000f01d7");
-        System.out.printf("EEXIT %-9s strict=%-5s %8.0f cycles  %6.2f x spinning hand-over  %5.2f x futex on one core%n",
+        System.out.printf("EEXIT %-9s strict=%-5s %8.0f cycles  %6.2f x spinning  %5.2f x futex on one core%n",
             policy, strict, cycles, cycles / spin, cycles / futex);
       }
       double cycles = roundTrip(machine, StubOptions.DEFAULT.waiting(policy), "b8010000000f01d7");

@@ -4,7 +4,8 @@ import java.util.Arrays;
 
 /**
  * Emits x86-64 instructions, one method an instruction, at a known address. Operand order is Intel's: destination
- * first. Jumps always take the 32-bit form, so that the length of code does not depend on where its labels lie. Confined to one thread.
+ * first. Jumps always take the 32-bit form, so that the length of code does not depend on where its labels
+ * lie. Confined to one thread.
  *
  * <p>Encodings: Intel SDM volume 2, chapters 2 to 5.
  */
