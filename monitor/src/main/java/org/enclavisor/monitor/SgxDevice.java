@@ -23,7 +23,9 @@ public interface SgxDevice extends AutoCloseable {
    *
    * @param secs the source SECS. A base of 0 lets the platform choose one that is aligned to the size
    * @param untrustedSize bytes of memory to share between host and enclave, rounded up to whole pages
-   * @param maxThreads how many threads may be inside at once, at least 1
+   * @param maxThreads how many threads may be inside at once, at least 1. With fewer than there are TCS, threads take
+   *     turns on the logical processors; an entry that finds none free, or its TCS asked for its processor at that very
+   *     moment, gets #GP(0) and can be repeated
    * @throws org.enclavisor.monitor.spi.PlatformException if the machine refuses
    */
   CreateOutcome create(Secs secs, long untrustedSize, int maxThreads);
@@ -58,7 +60,8 @@ public interface SgxDevice extends AutoCloseable {
 
   /**
    * Makes the thread that is inside on this TCS come out soon with {@link EnterOutcome.Interrupted}, if there is one.
-   * Returns when it has left, or is sure to leave.
+   * Returns when it has left. A thread that leaves by itself meanwhile and enters again may be interrupted then, to no
+   * harm but an ERESUME.
    *
    * @param tcs linear address
    */

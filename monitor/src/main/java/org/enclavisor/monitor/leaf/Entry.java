@@ -121,7 +121,7 @@ final class Entry {
     return EnclaveOperand.ssaPage(secs, secs.base() + ssa + secs.frame().gprOffset());
   }
 
-  /** Saves what the way out will need, and puts TF where it belongs. */
+  /** Saves what the way out will need. */
   static void save(TcsPage tcs, long aep, Registers registers) {
     tcs.aep = aep;
     tcs.savedFsBase = registers.fsBase;

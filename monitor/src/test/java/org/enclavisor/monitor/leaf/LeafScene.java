@@ -41,7 +41,6 @@ class LeafScene {
   static final int USER_READ = EPC_PF | Outcome.Fault.USER;
   static final int USER_WRITE = USER_READ | Outcome.Fault.WRITE;
 
-  /** The MISCSELECT of the SECS. */
   final Epc epc = new Epc();
 
   Cpu cpu =
