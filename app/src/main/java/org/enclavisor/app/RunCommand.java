@@ -54,8 +54,6 @@ final class RunCommand implements Callable<Integer> {
 
   /** What {@code run} and {@code trace} are pointed at, and how they run it. */
   static final class Target {
-    private static final Edl NO_INTERFACE = new Edl("none", List.of(), List.of(), List.of(), List.of(), List.of());
-
     @Mixin private PlatformOptions platformOptions;
 
     @Parameters(index = "0", paramLabel = "PATH", description = "An image, or a folder with enclave.toml.")
@@ -83,7 +81,7 @@ final class RunCommand implements Callable<Integer> {
       EnclaveFolder folder = EnclaveFolder.of(path, Optional.ofNullable(edl));
       EnclaveImage image = signed(ImageFile.read(folder.image()), output);
       Edl interfaces =
-          folder.edl().map(file -> Edl.read(file, searchPath)).orElse(NO_INTERFACE);
+          folder.edl().map(file -> Edl.read(file, searchPath)).orElseGet(() -> Edl.none("none"));
       List<EnclaveFolder.Call> calls =
           ecall == null ? folder.calls() : List.of(new EnclaveFolder.Call(ecall, arguments, Optional.empty()));
       long start = System.nanoTime();
