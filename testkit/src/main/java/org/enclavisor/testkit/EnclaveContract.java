@@ -34,7 +34,6 @@ import org.enclavisor.monitor.EnterOutcome.Faulted;
 import org.enclavisor.monitor.EnterOutcome.Interrupted;
 import org.enclavisor.monitor.Outcome;
 import org.enclavisor.monitor.spi.Registers;
-import org.enclavisor.testkit.SampleEnclave.Loaded;
 import org.junit.jupiter.api.Test;
 
 /** Enclaves run on a monitor on a platform: what the leaves promise, with enclave code that really runs. */
@@ -164,7 +163,8 @@ public abstract class EnclaveContract extends EnclaveFixture {
       var registers = host();
       registers.rdi = loaded.base() + refused.offset;
       long address = loaded.base() + refused.offset;
-      assertThat(eenter(loaded, 0, registers)).as(refused.what).isEqualTo(new Faulted(Vector.PF, refused.errorCode, address));
+      assertThat(eenter(loaded, 0, registers)).as(refused.what)
+          .isEqualTo(new Faulted(Vector.PF, refused.errorCode, address));
     }
   }
 

@@ -314,7 +314,8 @@ public abstract class HostileEnclaveContract extends EnclaveFixture {
     }
     // push rsi; push rdi; retfq: to a 32-bit code segment, where the code is: enclu; or ud2; int 0x80; sysenter; jmp .
     for (Consumer<Code> code : List.<Consumer<Code>>of(
-        Code::enclu, Code::ud2, c -> c.interrupt(0x80), c -> c.raw(0x0f, 0x34), c -> c.raw(0xeb, 0xfe), Code::syscall)) {
+        Code::enclu, Code::ud2, c -> c.interrupt(0x80), c -> c.raw(0x0f, 0x34), c -> c.raw(0xeb, 0xfe),
+        Code::syscall)) {
       long there = 0x2000;
       var attacker = new Attacker(HostileEnclave.of(c -> {
         c.push(RSI).push(RDI).raw(0x48, 0xcb).padTo((int) there);

@@ -36,7 +36,8 @@ public final class KilledJvm {
     var command = new java.util.ArrayList<String>();
     command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
     command.addAll(List.of(jvmArguments));
-    command.addAll(List.of("-cp", System.getProperty("java.class.path"), KilledJvm.class.getName(), platform.getName()));
+    command.addAll(List.of("-cp", System.getProperty("java.class.path")));
+    command.addAll(List.of(KilledJvm.class.getName(), platform.getName()));
     try {
       Process jvm = new ProcessBuilder(command).redirectErrorStream(true).start();
       try (var output = new BufferedReader(new InputStreamReader(jvm.getInputStream()))) {

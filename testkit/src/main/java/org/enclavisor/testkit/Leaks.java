@@ -18,7 +18,7 @@ import java.util.function.Supplier;
  * files do not count, as class loading opens them.
  */
 public record Leaks(Map<String, String> children, Map<String, String> descriptors) {
-  private static final long SECONDS = 5;
+  private static final long MILLIS = 5000;
 
   /** What there is now. */
   public static Leaks now() {
@@ -27,12 +27,18 @@ public record Leaks(Map<String, String> children, Map<String, String> descriptor
 
   /** Fails if there is more than there was; waits a little for what is about to go. */
   public void assertNoneSince() {
-    assertThat(eventually(Leaks::childProcesses, children)).as("processes left behind").isEmpty();
-    assertThat(eventually(Leaks::specialDescriptors, descriptors)).as("descriptors left open").isEmpty();
+    assertNoneSince(MILLIS);
   }
 
-  private static Map<String, String> eventually(Supplier<Map<String, String>> look, Map<String, String> before) {
-    long deadline = System.nanoTime() + TimeUnit.SECONDS.toNanos(SECONDS);
+  /** The same with another idea of a little. */
+  void assertNoneSince(long millis) {
+    assertThat(eventually(Leaks::childProcesses, children, millis)).as("processes left behind").isEmpty();
+    assertThat(eventually(Leaks::specialDescriptors, descriptors, millis)).as("descriptors left open").isEmpty();
+  }
+
+  private static Map<String, String> eventually(
+      Supplier<Map<String, String>> look, Map<String, String> before, long millis) {
+    long deadline = System.nanoTime() + TimeUnit.MILLISECONDS.toNanos(millis);
     while (true) {
       var now = look.get();
       now.entrySet().removeAll(before.entrySet());
@@ -65,7 +71,8 @@ public record Leaks(Map<String, String> children, Map<String, String> descriptor
       String stat = Files.readString(process.resolve("stat"));
       int end = stat.lastIndexOf(')');
       String[] rest = stat.substring(end + 2).split(" ");
-      return Optional.of(new Stat(process.getFileName().toString(), stat.substring(stat.indexOf('('), end + 1), rest[1]));
+      String name = stat.substring(stat.indexOf('('), end + 1);
+      return Optional.of(new Stat(process.getFileName().toString(), name, rest[1]));
     } catch (NoSuchFileException e) {
       return Optional.empty();
     } catch (IOException e) {

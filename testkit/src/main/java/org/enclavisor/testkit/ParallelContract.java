@@ -58,7 +58,8 @@ interface ParallelContract extends Contract {
         var loop = c.label();
         var spin = c.label();
         c.mov(R8, 0).bind(loop).add(R8, 1);
-        c.bind(spin).pause().load(RDX, RBX, 0).cmp(RDX, R8).jnz(spin).store(RCX, 0, R8).cmp(R8, turns).jnz(loop).enclu();
+        c.bind(spin).pause().load(RDX, RBX, 0).cmp(RDX, R8).jnz(spin);
+        c.store(RCX, 0, R8).cmp(R8, turns).jnz(loop).enclu();
       });
       var exits = new ArrayList<CompletableFuture<Exit>>();
       for (long rip : new long[] {first, second}) {

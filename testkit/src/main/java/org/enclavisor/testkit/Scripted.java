@@ -13,7 +13,8 @@ import org.enclavisor.monitor.spi.Registers;
 public interface Scripted {
 
   /**
-   * @param registers as they are; {@code rip} is the scripted address, and has to be moved on if enclave code shall go on
+   * @param registers as they are; {@code rip} is the scripted address, and has to be moved on for enclave
+   *     code to go on
    * @return how enclave code ends here, or empty to go on at {@code registers.rip}
    */
   Optional<Exit> run(Registers registers, AddressSpace space);

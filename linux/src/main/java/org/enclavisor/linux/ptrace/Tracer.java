@@ -1,6 +1,5 @@
 package org.enclavisor.linux.ptrace;
 
-import java.lang.foreign.MemorySegment;
 import java.util.HashMap;
 import java.util.Map;
 import java.util.Optional;
@@ -12,9 +11,7 @@ import java.util.function.Function;
 import org.enclavisor.linux.ptrace.EnclaveThread.Entry;
 import org.enclavisor.monitor.spi.AddressSpaceLayout;
 import org.enclavisor.monitor.spi.Exit;
-import org.enclavisor.monitor.spi.Extended;
 import org.enclavisor.monitor.spi.PlatformException;
-import org.enclavisor.monitor.spi.Registers;
 import org.jspecify.annotations.Nullable;
 
 /**

@@ -20,8 +20,8 @@
  * vector and error code ({@link org.enclavisor.linux.ptrace.SignalFrame}). Behind SYSEMU stands seccomp as a second
  * wall: the keeper's calls from that page's instruction, and nothing else.
  *
- * <p>Enclave code sees its own code only: no instruction is ever changed. What it costs is time: tens of microseconds an
- * exit, as each is several switches between processes.
+ * <p>Enclave code sees its own code only: no instruction is ever changed. What it costs is time: tens of microseconds
+ * an exit, as each is several switches between processes.
  *
  * <p>Lock order: none; all state of a process is confined to its tracer.
  */
