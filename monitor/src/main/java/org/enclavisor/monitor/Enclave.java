@@ -154,8 +154,10 @@ final class Enclave {
     long stay = tcs.departures;
     long deadline = System.nanoTime() + PATIENCE_NANOS;
     long pause = 10_000;
-    // An interrupt that comes while the thread is on its way in or in a leaf is lost, so it is repeated.
+    // The machine forgets an interrupt that comes while the thread is on its way in or in a leaf. The first is met by
+    // repeating it, the second by telling the leaf, lest a thread stay that runs one leaf after another.
     while (tcs.state() == TcsPage.ACTIVE && tcs.departures == stay && System.nanoTime() - deadline < 0) {
+      tcs.interruptStay(stay);
       ProcessorSlot slot = tcs.processor;
       if (slot != null) {
         slot.processor.interrupt();
@@ -178,6 +180,7 @@ final class Enclave {
       for (TcsPage tcs : secs.threads().all()) {
         ProcessorSlot slot = tcs.processor;
         if (slot != null && tcs.state() == TcsPage.ACTIVE) {
+          tcs.interruptStay(tcs.departures);
           slot.processor.interrupt();
         }
       }

@@ -162,21 +162,23 @@ final class EntryPath {
             fault = enclu(enclave, secs, tcs, registers);
             if (fault == null) {
               registers.rip += EncluInstruction.BYTES;
-              continue;
+              if (!tcs.stayInterrupted()) {
+                continue;
+              }
             }
           }
           String death = settle(tcs, slot, registers);
           if (death != null) {
             return dead(enclave, tcs, death);
           }
+          if (fault == null) {
+            return interrupted(enclave, secs, tcs, slot, registers);
+          }
         }
         case Exit.Fault(int vector, int errorCode, long address) ->
             fault = architectural(enclave, secs, registers, vector, errorCode, address);
         case Exit.Interrupt _ -> {
-          long rip = registers.rip;
-          Aex.execute(cpu, secs, tcs, slot, registers, null, 0, 0);
-          asynchronousExit(enclave, tcs, null, 0, 0, rip);
-          return EnterOutcome.Interrupted.INSTANCE;
+          return interrupted(enclave, secs, tcs, slot, registers);
         }
         case Exit.Death(String reason) -> {
           return dead(enclave, tcs, reason);
@@ -187,6 +189,14 @@ final class EntryPath {
       asynchronousExit(enclave, tcs, fault.vector(), fault.code(), fault.address(), rip);
       return new EnterOutcome.Faulted(fault.vector(), fault.code(), Aex.outsideAddress(fault.address()));
     }
+  }
+
+  private EnterOutcome interrupted(
+      Enclave enclave, SecsPage secs, TcsPage tcs, ProcessorSlot slot, Registers registers) {
+    long rip = registers.rip;
+    Aex.execute(cpu, secs, tcs, slot, registers, null, 0, 0);
+    asynchronousExit(enclave, tcs, null, 0, 0, rip);
+    return EnterOutcome.Interrupted.INSTANCE;
   }
 
   /** Leaves other than EEXIT. Null if the enclave goes on behind the instruction. */

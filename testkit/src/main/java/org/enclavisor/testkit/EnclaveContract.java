@@ -320,4 +320,28 @@ public abstract class EnclaveContract extends EnclaveFixture {
     assertThat(device().enter(loaded.id(), EnterCall.eenter(loaded.tcs(0), AEP), host()))
         .isInstanceOf(EnterOutcome.Refused.class);
   }
+
+  /** A thread that is hardly ever outside of the monitor's own code can be got out, too. */
+  @Test
+  void aLoopOfLeavesIsInterruptedAndGoesOn() {
+    // rbx, rcx, rdx: TARGETINFO, REPORTDATA, REPORT; loop: mov eax, 0; enclu; mov rax, [rdi]; cmp rax, 0; jz loop; …
+    var loaded = load(SampleEnclave.of(c -> {
+      var loop = c.label();
+      c.mov(RSI, RCX).rdgsbase(RBX).add(RBX, (int) (SampleEnclave.DATA - SampleEnclave.GS_BASE));
+      c.mov(RCX, RBX).add(RCX, 0x200).mov(RDX, RBX).add(RDX, 0x400);
+      c.bind(loop).enclu(0).lockInc(RDI, 8).load(RAX, RDI, 0).cmp(RAX, 0).jz(loop).mov(RBX, RSI).enclu(4);
+    }));
+    var untrusted = device().untrusted(loaded.id());
+    var registers = host();
+    registers.rdi = untrusted.base();
+    for (int i = 0; i < 10; i++) {
+      int turn = i;
+      var outcome = start(() -> turn == 0 ? eenter(loaded, 0, registers) : eresume(loaded, 0, host()));
+      awaitUntrusted(untrusted, 8, word(untrusted, 8) + 10);
+      device().interrupt(loaded.id(), loaded.tcs(0));
+      assertThat(await(outcome)).isEqualTo(EnterOutcome.Interrupted.INSTANCE);
+    }
+    word(untrusted, 0, 1);
+    assertThat(eresume(loaded, 0, host())).isEqualTo(Exited.INSTANCE);
+  }
 }

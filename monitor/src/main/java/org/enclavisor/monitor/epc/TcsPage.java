@@ -96,6 +96,9 @@ public final class TcsPage {
   /** Goes up whenever a thread leaves, so that others can tell one stay from the next. */
   public volatile long departures;
 
+  /** The stay, by {@link #departures}, that somebody wants to end, for a thread that is in a leaf just then. */
+  private volatile long interruptedStay = -1;
+
   private volatile int state;
 
   /**
@@ -155,6 +158,16 @@ public final class TcsPage {
   /** From locked back to inactive: nothing happened. */
   public void unlock() {
     STATE.setRelease(this, INACTIVE);
+  }
+
+  /** Asks the thread to leave, if it is still at the stay of so many departures. */
+  public void interruptStay(long stay) {
+    interruptedStay = stay;
+  }
+
+  /** Whether the thread inside has been asked to leave: owner only. */
+  public boolean stayInterrupted() {
+    return interruptedStay == departures;
   }
 
   /** From active to inactive: the thread has left. */
