@@ -84,6 +84,7 @@ final class StubAddressSpace implements AddressSpace {
     StubMemory memory = null;
     StubProcess process = null;
     Steward steward = null;
+    boolean done = false;
     try {
       memory = StubMemory.map(layout, files);
       StartScript script =
@@ -100,21 +101,28 @@ final class StubAddressSpace implements AddressSpace {
       files.closeButEnclave();
       StubAddressSpace space = new StubAddressSpace(platform, layout, program, files, memory, process, steward);
       process.onDeath(space::wakeHosts);
+      done = true;
       return space;
-    } catch (PlatformException e) {
-      if (process != null) {
-        process.kill("its start failed");
-        process.awaitEnd();
+    } finally {
+      if (!done) {
+        undo(process, steward, memory, files);
       }
-      if (steward != null) {
-        steward.close();
-      }
-      if (memory != null) {
-        memory.close();
-      }
-      files.close();
-      throw e;
     }
+  }
+
+  private static void undo(
+      @Nullable StubProcess process, @Nullable Steward steward, @Nullable StubMemory memory, StubFiles files) {
+    if (process != null) {
+      process.kill("its start failed");
+      process.awaitEnd();
+    }
+    if (steward != null) {
+      steward.close();
+    }
+    if (memory != null) {
+      memory.close();
+    }
+    files.close();
   }
 
   private static StubProcess start(StubFiles f) {

@@ -132,10 +132,10 @@ final class StubProcessor implements LogicalProcessor {
     if (interrupting) {
       awaitInterrupter();
     }
-    currentBase = fsBase;
     if (!INSIDE.compareAndSet(this, false, true)) {
       throw new IllegalStateException("another thread is inside on this logical processor");
     }
+    currentBase = fsBase;
     if (ownedBase != fsBase) {
       space.bases().claim(this, index, fsBase);
     }

@@ -407,6 +407,31 @@ class HostileEnclaveTest {
     }
   }
 
+  /** Writes into its mailbox that it is the host's turn, and runs on. Permissions hold, and an interrupt gets it back. */
+  @Test
+  void pretendsToHaveLeftAndRunsOn() {
+    long rip = testbed.program(CODE_AT, c -> {
+      var loop = c.label();
+      c.store(RBX, 0, RAX).bind(loop).lockInc(RCX, 0).store(RDX, 0, RAX).jmp(loop);
+    });
+    var registers = testbed.at(rip);
+    registers.rbx = layout().block(0) + StubLayout.MAILBOX + Mailbox.CONTROL;
+    registers.rcx = testbed.space().untrustedBase();
+    registers.rdx = testbed.address(Testbed.DATA);
+    Exit first = attack(registers);
+    assertThat(first).isNotInstanceOf(Exit.Death.class);
+    testbed.awaitUntrusted(0, testbed.untrusted(0) + 10);
+    // It counts as being outside; but what it may not do, it cannot: it faults, and waits for its turn at last.
+    testbed.space().protect(Testbed.DATA, 0x1000, org.enclavisor.isa.Permissions.R);
+    long count = testbed.untrusted(0);
+    testbed.word(Testbed.DATA, 99);
+    var next = testbed.at(testbed.program(0x2000, c -> c.mov(RAX, 42).enclu()));
+    Exit second = attack(next);
+    assertThat(second).isNotInstanceOf(Exit.Death.class);
+    assertThat(testbed.untrusted(0)).isBetween(count, count + 1);
+    assertThat(testbed.word(Testbed.DATA)).isEqualTo(99);
+  }
+
   /** A loop that nothing but an interrupt ends, with its stack nowhere. */
   @Test
   void loopsForEver() {
