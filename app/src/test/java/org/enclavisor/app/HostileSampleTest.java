@@ -2,8 +2,8 @@ package org.enclavisor.app;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import java.time.Duration;
 import java.util.List;
-import java.util.function.ObjLongConsumer;
 import java.util.stream.Stream;
 import org.enclavisor.host.Enclave;
 import org.enclavisor.host.EnclaveException;
@@ -122,6 +122,11 @@ class HostileSampleTest {
     long attack(int number, long argument);
   }
 
+  @FunctionalInterface
+  interface Attacker {
+    void attack(Enclave enclave, Hostile hostile, long target);
+  }
+
   @ParameterizedTest(name = "{0}: {1}")
   @MethodSource("attacks")
   void anAttackEndsNobodyElse(Way way, Attack attack) {
@@ -179,12 +184,29 @@ class HostileSampleTest {
     }
   }
 
-  private static void overwrite(Hostile hostile, long page) {
-    var other = Thread.ofPlatform().start(() -> tryIt(hostile, LEAVES, 1_000));
-    if (Long.valueOf(1).equals(tryIt(hostile, RACE_PAGE, page))) {
-      tryIt(hostile, WRITE, page);
+  private static void overwrite(Enclave enclave, Hostile hostile, long page) {
+    together(enclave,
+        () -> tryIt(hostile, LEAVES, 1_000),
+        () -> {
+          if (Long.valueOf(1).equals(tryIt(hostile, RACE_PAGE, page))) {
+            tryIt(hostile, WRITE, page);
+          }
+        });
+  }
+
+  /** Runs both at once. An enclave may bring its own callers to a halt: then closing it has to free them. */
+  private static void together(Enclave enclave, Runnable one, Runnable other) {
+    List<Thread> threads = List.of(Thread.ofPlatform().start(one), Thread.ofPlatform().start(other));
+    boolean ended = true;
+    for (Thread thread : threads) {
+      ended &= join(thread, Duration.ofSeconds(3));
     }
-    join(other);
+    if (!ended) {
+      enclave.close();
+      for (Thread thread : threads) {
+        assertThat(join(thread, Duration.ofSeconds(30))).as("closing the enclave freed its caller").isTrue();
+      }
+    }
   }
 
   /** One thread changes the saved state of the other while that is interrupted and resumed. */
@@ -196,18 +218,17 @@ class HostileSampleTest {
         try (Enclave enclave = hosting.load("hostile")) {
           Hostile hostile = enclave.bind(Hostile.class);
           List<ThreadSlot> threads = enclave.image().threads();
-          var other = Thread.ofPlatform().start(() -> tryIt(hostile, STORM, 2_000));
-          tryIt(hostile, RACE_FRAME, threads.get(1).offset() - threads.get(0).offset());
-          join(other);
+          long distance = threads.get(1).offset() - threads.get(0).offset();
+          together(enclave, () -> tryIt(hostile, STORM, 2_000), () -> tryIt(hostile, RACE_FRAME, distance));
         }
         assertThat(neighbour.call("add", 40, 2).value()).isEqualTo(42);
       }
     }
   }
 
-  private static void join(Thread thread) {
+  private static boolean join(Thread thread, Duration patience) {
     try {
-      thread.join();
+      return thread.join(patience);
     } catch (InterruptedException e) {
       throw new AssertionError(e);
     }
@@ -219,7 +240,7 @@ class HostileSampleTest {
    * @param from where to look; 0: behind the host's memory
    * @return the target; 0 if there is no more
    */
-  private static long next(Hosting hosting, int find, ObjLongConsumer<Hostile> attack, long from) {
+  private static long next(Hosting hosting, int find, Attacker attacker, long from) {
     try (Enclave enclave = hosting.load("hostile")) {
       Hostile hostile = enclave.bind(Hostile.class);
       long start = from;
@@ -232,13 +253,13 @@ class HostileSampleTest {
       }
       long target = hostile.attack(find, start);
       if (target != 0) {
-        attack.accept(hostile, target);
+        attacker.attack(enclave, hostile, target);
       }
       return target;
     }
   }
 
-  private static void jump(Hostile hostile, long site) {
+  private static void jump(Enclave enclave, Hostile hostile, long site) {
     assertThat(tryIt(hostile, JUMP, site)).as("a jump to 0x%x", site).isIn(crashed(), stackOverrun(), "lost");
   }
 
