@@ -59,10 +59,9 @@ public final class Benchmark {
         case CALLS -> calls();
         case LOAD -> load();
         case COMPUTE -> compute();
-        case WHOLE -> rows.addAll(new FootprintBench(clock, root).run());
+        case WHOLE -> whole();
       }
     }
-    notes.add("memory of the benchmark's JVM at most: " + FootprintBench.peakBytes() / (1 << 20) + " MiB");
     return new Report(machine(), List.copyOf(rows), List.copyOf(notes));
   }
 
@@ -89,6 +88,12 @@ public final class Benchmark {
       return;
     }
     rows.addAll(bench.run(stub(WaitPolicy.AUTO), program.get()));
+  }
+
+  private void whole() throws Exception {
+    FootprintBench bench = new FootprintBench(clock, root);
+    rows.addAll(bench.run());
+    notes.add(bench.memory());
   }
 
   private static StubPlatform stub(WaitPolicy policy) {
