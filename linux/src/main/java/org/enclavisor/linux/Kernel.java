@@ -226,6 +226,18 @@ public final class Kernel {
     return !failed(raw(Syscall.FCNTL, fd, F_GETFD, 0));
   }
 
+  // ---- randomness
+
+  /** Random bits, from the kernel itself: starting a SecureRandom would cost more than starting a process. */
+  static int random() {
+    try (Arena arena = Arena.ofConfined()) {
+      MemorySegment bits = arena.allocate(4, 4);
+      // SAFETY: the kernel writes four bytes into memory of that size.
+      check("getrandom", raw(Syscall.GETRANDOM, bits.address(), 4, 0));
+      return bits.get(ValueLayout.JAVA_INT, 0);
+    }
+  }
+
   // ---- processes and threads
 
   public static int getpid() {

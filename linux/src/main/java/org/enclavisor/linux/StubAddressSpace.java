@@ -2,7 +2,6 @@ package org.enclavisor.linux;
 
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
-import java.security.SecureRandom;
 import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
@@ -26,7 +25,6 @@ final class StubAddressSpace implements AddressSpace {
   private static final int PR_SET_DUMPABLE = 4;
   private static final long START_PATIENCE_NANOS = 10_000_000_000L;
   private static final long POLL_NANOS = 20_000;
-  private static final SecureRandom RANDOM = new SecureRandom();
 
   /** CLONE_VM | FS | FILES | SIGHAND | THREAD | SYSVSEM: a thread, and nothing told to anybody. */
   private static final long CLONE_THREAD = 0x100 | 0x200 | 0x400 | 0x800 | 0x10000 | 0x40000;
@@ -79,7 +77,7 @@ final class StubAddressSpace implements AddressSpace {
     StubLayout layout = StubLayout.of(wanted, machine.xsaveBytes());
     StubBlock block = new StubBlock(layout, machine.xcr0());
     StubProgram program = new StubProgram(layout, block);
-    int cookie = RANDOM.nextInt();
+    int cookie = Kernel.random();
     StubFiles files = new StubFiles(layout);
     StubMemory memory = null;
     StubProcess process = null;

@@ -40,6 +40,7 @@ public final class Syscall {
   public static final int PROCESS_VM_READV = 310;
   public static final int PROCESS_VM_WRITEV = 311;
   public static final int SECCOMP = 317;
+  public static final int GETRANDOM = 318;
   public static final int MEMFD_CREATE = 319;
   public static final int EXECVEAT = 322;
   public static final int PIDFD_SEND_SIGNAL = 424;
