@@ -315,8 +315,14 @@ final class StubAddressSpace implements AddressSpace {
       return;
     }
     synchronized (this) {
-      if (!closed && process.death() == null) {
+      if (closed || process.death() != null) {
+        return;
+      }
+      try {
         patches.patch(site, rax, permissions.at(site - layout.enclave() & -Kernel.PAGE));
+      } catch (PlatformException e) {
+        // The exit that led here is a good one; that the process is gone, or has to go now, is the next entry's news.
+        process.kill("a page could not be mapped: " + e.getMessage());
       }
     }
   }
@@ -339,8 +345,12 @@ final class StubAddressSpace implements AddressSpace {
     MemorySegment mailbox = memory.block(layout, index).asSlice(StubLayout.MAILBOX);
     long deadline = System.nanoTime() + START_PATIENCE_NANOS;
     while (((int) Mailbox.INT.getAcquire(mailbox, (long) Mailbox.CONTROL) & Mailbox.GUEST) != 0) {
-      if (process.death() != null || System.nanoTime() - deadline > 0) {
-        throw new PlatformException("a new thread of the enclave process did not come: " + process.death());
+      if (process.death() != null) {
+        throw new PlatformException(process.death());
+      }
+      if (System.nanoTime() - deadline > 0) {
+        // Who keeps it from coming is the enclave. Left alive, it could gather a thread with each attempt.
+        throw new PlatformException(violated("a new thread did not come to its block").reason());
       }
       LockSupport.parkNanos(POLL_NANOS);
     }

@@ -6,6 +6,7 @@ import static java.lang.foreign.ValueLayout.JAVA_LONG;
 import java.lang.foreign.MemorySegment;
 import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
+import java.util.concurrent.locks.LockSupport;
 import org.enclavisor.monitor.spi.Exit;
 import org.enclavisor.monitor.spi.Extended;
 import org.enclavisor.monitor.spi.LogicalProcessor;
@@ -47,6 +48,8 @@ final class StubProcessor implements LogicalProcessor {
   private static final int SINGLE_STEP = 1;
   private static final int BREAKPOINT = 3;
   private static final int SYSCALL_BYTES = 2;
+  private static final int POLLS_BEFORE_PARKING = 2000;
+  private static final long PARK_NANOS = 50_000;
 
   private static final ExtendedState INITIAL = new ExtendedState(LinuxMachine.INSTANCE);
 
@@ -95,8 +98,9 @@ final class StubProcessor implements LogicalProcessor {
         || state == Extended.LOAD && !extended.isLoadable()) {
       return refused();
     }
-    begin(registers.fsBase);
+    begin();
     try {
+      claim(registers.fsBase);
       if (space.death() != null) {
         return space.deathExit();
       }
@@ -127,7 +131,7 @@ final class StubProcessor implements LogicalProcessor {
     }
   }
 
-  private void begin(long fsBase) {
+  private void begin() {
     requireOpen();
     if (interrupting) {
       awaitInterrupter();
@@ -135,6 +139,9 @@ final class StubProcessor implements LogicalProcessor {
     if (!INSIDE.compareAndSet(this, false, true)) {
       throw new IllegalStateException("another thread is inside on this logical processor");
     }
+  }
+
+  private void claim(long fsBase) {
     currentBase = fsBase;
     if (ownedBase != fsBase) {
       space.bases().claim(this, index, fsBase);
@@ -322,7 +329,7 @@ final class StubProcessor implements LogicalProcessor {
         return;
       }
       boolean arrived = false;
-      while (space.death() == null) {
+      for (int polls = 0; space.death() == null; polls++) {
         arrived |= (int) Mailbox.INT.getVolatile(mailbox, (long) Mailbox.HANDLED) != handled;
         if (arrived && (!isRunning() || (int) Mailbox.INT.getVolatile(mailbox, (long) Mailbox.IGNORED) != ignored)) {
           break;
@@ -330,7 +337,11 @@ final class StubProcessor implements LogicalProcessor {
         if (System.nanoTime() - deadline > 0) {
           break;
         }
-        Thread.onSpinWait();
+        if (polls < POLLS_BEFORE_PARKING) {
+          Thread.onSpinWait();
+        } else { // an enclave that sleeps where no interrupt counts shall not keep two processors busy
+          LockSupport.parkNanos(PARK_NANOS);
+        }
       }
     }
   }

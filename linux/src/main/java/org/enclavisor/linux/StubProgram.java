@@ -58,8 +58,11 @@ final class StubProgram {
     a.padTo(ElfFile.HEADER_BYTES);
     start();
     steward();
-    toBlock(birth, block.birthOffset());
-    toBlock(signal, block.signalOffset());
+    // A new thread has the steward's registers, and the next fault would show them to the enclave: not the cookie.
+    a.bind(birth).xor32(R15, R15).xor32(R8, R8);
+    toBlock(block.birthOffset());
+    a.bind(signal);
+    toBlock(block.signalOffset());
     dispatch(block);
     a.padTo(StubLayout.COMMON_TEXT_BYTES);
   }
@@ -140,8 +143,8 @@ final class StubProgram {
   }
 
   /** The stack's address tells the block; every register is free. */
-  private void toBlock(Label label, int offset) {
-    a.bind(label).mov(RAX, RSP).and(RAX, -layout.blockBytes()).add(RAX, offset).jmp(RAX);
+  private void toBlock(int offset) {
+    a.mov(RAX, RSP).and(RAX, -layout.blockBytes()).add(RAX, offset).jmp(RAX);
   }
 
   /**

@@ -79,7 +79,7 @@ final class Waiting {
   boolean await(StubAddressSpace space) {
     if (spinning) {
       if (spin()) {
-        return true;
+        return space.death() == null; // the dead give the turn back, too
       }
       miss();
     }
