@@ -119,7 +119,8 @@ public final class SdkReader {
       throw bytes.malformed("dynamic section: DT_REL", -1, "RELA relocations only", "DT_REL");
     }
     elf.firstUndefinedSymbol().ifPresent(name -> {
-      throw bytes.malformed(".dynsym", -1, "no undefined symbol", name);
+      throw bytes.malformed(".dynsym", -1, "no undefined symbol",
+          name.isEmpty() ? "one without a name" : name);
     });
     if (elf.section(".pcltbl").isPresent()) {
       throw bytes.malformed(".pcltbl", -1, "an enclave that is not encrypted",
