@@ -80,6 +80,17 @@ class LauncherTest {
     warm.sort(null);
     System.out.println("LauncherTest: first " + first.millis() + " ms, warm " + warm);
 
+    // Jars that somebody else built anew: no complaint about a cache that was made for the old ones.
+    Path jars = project.resolve("app/target/dist/lib");
+    try (var files = Files.newDirectoryStream(jars, "enclavisor-*.jar")) {
+      for (Path jar : files) {
+        Files.setLastModifiedTime(jar, java.nio.file.attribute.FileTime.from(java.time.Instant.now()));
+      }
+    }
+    Ran rebuilt = run(project, "./enclavisor", "run", "examples/hello");
+    assertThat(rebuilt.status()).as(rebuilt.toString()).isZero();
+    assertThat(rebuilt.err()).isEqualTo("enclavisor: preparing a fast start ...\n");
+
     // From elsewhere, by a link, with a relative path of where one stands; and the exit status comes through.
     Path link = Files.createSymbolicLink(copy.resolve("link"), project.resolve("enclavisor"));
     Ran elsewhere = run(project.resolve("examples"), link.toString(), "inspect", "hello", "--json");
