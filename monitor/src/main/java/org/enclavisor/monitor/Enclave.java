@@ -84,7 +84,7 @@ final class Enclave {
         return slot;
       }
       for (TcsPage other : secs.threads().all()) {
-        if (other != tcs && other.lock() == TcsPage.INACTIVE) {
+        if (other != tcs && other.borrow()) {
           ProcessorSlot slot = other.processor;
           other.processor = null;
           other.unlock();

@@ -156,6 +156,32 @@ class ConcurrencyTest {
     assertThat(platform.last().cpus).hasSize(1);
   }
 
+  /** Two threads with a TCS each share one processor: neither ever finds its own TCS in use. */
+  @Test
+  void takingAnIdleThreadsProcessorIsNotSeenByThatThread() throws Exception {
+    platform.script = (cpu, r, extended) -> exit(r);
+    CreateOutcome.Created e = (CreateOutcome.Created) monitor.create(TestEnclaves.secs(), 0, 1);
+    TestEnclaves.addAll(monitor, e.id());
+    TestEnclaves.require(
+        monitor.init(
+            e.id(),
+            TestEnclaves.sign(TestEnclaves.measure(TestEnclaves.secs()).mrEnclave(), TestEnclaves.secs()),
+            Optional.empty()));
+    List<Future<?>> hosts = new ArrayList<>();
+    for (long offset : new long[] {TestEnclaves.TCS_OFFSET, TestEnclaves.TCS2_OFFSET}) {
+      hosts.add(
+          executor.submit(
+              () -> {
+                for (int round = 0; round < 400_000; round++) {
+                  if (enter(e, offset, EncluLeaf.EENTER) instanceof EnterOutcome.Refused(Outcome.Fault fault)) {
+                    assertThat(fault.reason()).contains("all logical processors");
+                  }
+                }
+              }));
+    }
+    finish(hosts);
+  }
+
   @Test
   void interruptGetsALoopOut() throws Exception {
     CountDownLatch looping = new CountDownLatch(1);

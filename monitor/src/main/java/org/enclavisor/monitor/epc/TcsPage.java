@@ -26,6 +26,9 @@ public final class TcsPage {
   /** A thread is inside. */
   public static final int ACTIVE = 2;
 
+  /** For a moment, its processor is being taken away: nobody's business but that of whoever takes it. */
+  private static final int BORROWED = 3;
+
   private static final VarHandle STATE;
 
   static {
@@ -140,14 +143,27 @@ public final class TcsPage {
     return result;
   }
 
-  /** {@link #INACTIVE}, {@link #LOCKED} or {@link #ACTIVE}. */
+  /** {@link #INACTIVE}, {@link #LOCKED}, {@link #ACTIVE}, or something else for a moment. */
   public int state() {
     return state;
   }
 
   /** From inactive to locked, if it was inactive. Returns what it was. A full fence. */
   public int lock() {
-    return (int) STATE.compareAndExchange(this, INACTIVE, LOCKED);
+    int was = (int) STATE.compareAndExchange(this, INACTIVE, LOCKED);
+    while (was == BORROWED) {
+      Thread.onSpinWait();
+      was = (int) STATE.compareAndExchange(this, INACTIVE, LOCKED);
+    }
+    return was;
+  }
+
+  /**
+   * Locks it, if it was inactive, for a moment in which nothing blocks and nothing is entered: unlike {@link #lock},
+   * this is not seen by a thread that wants to enter, which waits.
+   */
+  public boolean borrow() {
+    return STATE.compareAndSet(this, INACTIVE, BORROWED);
   }
 
   /** From locked to active. */
@@ -155,7 +171,7 @@ public final class TcsPage {
     STATE.setRelease(this, ACTIVE);
   }
 
-  /** From locked back to inactive: nothing happened. */
+  /** From locked or borrowed back to inactive: nothing happened. */
   public void unlock() {
     STATE.setRelease(this, INACTIVE);
   }
