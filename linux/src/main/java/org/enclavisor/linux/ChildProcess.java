@@ -30,7 +30,7 @@ import org.enclavisor.linux.asm.Mem;
  * @param pid the child's number
  * @param pidfd a descriptor for it, which the caller closes
  */
-record ChildProcess(int pid, int pidfd) {
+public record ChildProcess(int pid, int pidfd) {
   private static final int FLAGS = 0x00;
   private static final int STACK = 0x08;
   private static final int PROGRAM = 0x10;

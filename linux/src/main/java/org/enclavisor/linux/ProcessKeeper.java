@@ -6,7 +6,6 @@ import java.lang.foreign.ValueLayout;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.CompletionException;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.function.Supplier;
 import org.enclavisor.monitor.spi.PlatformException;
@@ -46,14 +45,7 @@ final class ProcessKeeper implements AutoCloseable {
             born.completeExceptionally(e);
           }
         });
-    try {
-      return born.join();
-    } catch (CompletionException e) {
-      if (e.getCause() instanceof PlatformException refused) {
-        throw new PlatformException(refused.getMessage(), refused);
-      }
-      throw e;
-    }
+    return Uninterrupted.answer(born);
   }
 
   /** Ends the thread; every process must have ended before. Idempotent. */
@@ -67,17 +59,7 @@ final class ProcessKeeper implements AutoCloseable {
       tasks.add(() -> ending = true);
       wake();
     }
-    boolean interrupted = false;
-    while (thread.isAlive()) {
-      try {
-        thread.join();
-      } catch (InterruptedException e) {
-        interrupted = true;
-      }
-    }
-    if (interrupted) {
-      Thread.currentThread().interrupt();
-    }
+    Uninterrupted.join(thread);
     Kernel.close(wakeFd);
   }
 

@@ -1,10 +1,16 @@
 package org.enclavisor.linux;
 
+import static java.lang.foreign.ValueLayout.JAVA_LONG;
+
+import java.lang.foreign.MemorySegment;
+import java.util.Optional;
+import org.enclavisor.monitor.spi.Exit;
+
 /**
  * Offsets in a signal's frame, counted from the {@code ucontext_t} of x86-64 Linux (uapi/asm/ucontext.h,
- * sigcontext.h).
+ * sigcontext.h). Only there does the kernel tell an exception's vector, error code and CR2.
  */
-final class SignalFrame {
+public final class SignalFrame {
   static final int R8 = 40;
   static final int R9 = 48;
   static final int R10 = 56;
@@ -40,5 +46,29 @@ final class SignalFrame {
   /** Offset of {@code si_code} in a {@code siginfo_t}. */
   static final int INFO_CODE = 8;
 
+  private static final int VECTORS = 32;
+  private static final int PAGE_FAULT = 14;
+
   private SignalFrame() {}
+
+  /**
+   * The exception that a frame tells of.
+   *
+   * @param area memory that enclave code can write too, so nothing in it is believed: a wrong word makes a wrong fault
+   *     of the enclave's own, and no more
+   * @param ucontext where in the area the kernel says that the frame lies
+   * @return empty if it lies elsewhere or names no vector
+   */
+  public static Optional<Exit.Fault> fault(MemorySegment area, long ucontext) {
+    if (ucontext < 0 || ucontext > area.byteSize() - EXTENDED || ucontext % 8 != 0) {
+      return Optional.empty();
+    }
+    long vector = area.get(JAVA_LONG, ucontext + TRAP);
+    int errorCode = (int) area.get(JAVA_LONG, ucontext + ERROR) & 0xffff;
+    long cr2 = area.get(JAVA_LONG, ucontext + CR2);
+    if (vector < 0 || vector >= VECTORS) {
+      return Optional.empty();
+    }
+    return Optional.of(new Exit.Fault((int) vector, errorCode, vector == PAGE_FAULT ? cr2 : 0));
+  }
 }

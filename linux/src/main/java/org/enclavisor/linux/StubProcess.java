@@ -73,18 +73,7 @@ final class StubProcess {
 
   /** Waits until it is gone and nothing of it is left in the kernel's tables. */
   void awaitEnd() {
-    boolean interrupted = false;
-    while (true) {
-      try {
-        reaped.await();
-        break;
-      } catch (InterruptedException e) {
-        interrupted = true; // the process was killed: this cannot take long
-      }
-    }
-    if (interrupted) {
-      Thread.currentThread().interrupt();
-    }
+    Uninterrupted.await(reaped);
   }
 
   /** The keeper: its descriptor became readable. */

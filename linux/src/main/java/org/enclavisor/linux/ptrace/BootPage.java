@@ -23,6 +23,7 @@ record BootPage(long address) {
   private static final int SYSCALL_LENGTH = 2;
   private static final int SIGACTION = 0x280;
   private static final int SOCK_FPROG = 0x2c0;
+  private static final int NO_SIGNALS = 0x2d0;
   private static final int FILTER = 0x300;
 
   private static final int PR_SET_PDEATHSIG = 1;
@@ -65,6 +66,11 @@ record BootPage(long address) {
   /** A {@code struct sigaction} as the kernel has it: the handler above, on the alternate stack. */
   long sigaction() {
     return address + SIGACTION;
+  }
+
+  /** An empty set of signals. */
+  long noSignals() {
+    return address + NO_SIGNALS;
   }
 
   /** A {@code struct sock_fprog}: the seccomp filter. */

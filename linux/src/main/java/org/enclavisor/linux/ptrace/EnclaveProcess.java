@@ -9,9 +9,9 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import org.enclavisor.linux.ChildProcess;
 import org.enclavisor.linux.Kernel;
 import org.enclavisor.linux.LinuxMachine;
-import org.enclavisor.linux.Spawn;
 import org.enclavisor.linux.Syscall;
 import org.enclavisor.monitor.spi.AddressSpaceLayout;
 import org.enclavisor.monitor.spi.PlatformException;
@@ -27,6 +27,7 @@ final class EnclaveProcess {
   private static final int SECCOMP_SET_MODE_FILTER = 1;
   private static final int RLIMIT_CORE = 4;
   private static final int RLIMIT_NOFILE = 7;
+  private static final int SIG_SETMASK = 2;
   private static final int SIGSET_BYTES = 8;
   /** CLONE_VM, FS, FILES, SIGHAND, THREAD, SYSVSEM: an ordinary thread. */
   private static final int CLONE_FLAGS = 0x100 | 0x200 | 0x400 | 0x800 | 0x10000 | 0x40000;
@@ -81,17 +82,20 @@ final class EnclaveProcess {
   static EnclaveProcess start(Ptrace ptrace, Placement placement, AddressSpaceLayout layout, Memories memories) {
     byte[] file = new BootPage(placement.bootPage()).program(Kernel.getpid());
     int program = Kernel.memfdProgram("enclavisor-enclave", file);
-    int pid;
+    ChildProcess child;
     try {
-      pid = Spawn.spawn(program, memories.enclaveFile(), memories.untrustedFile(), memories.framesFile());
+      child =
+          ChildProcess.start(
+              "enclavisor-enclave", program, memories.enclaveFile(), memories.untrustedFile(), memories.framesFile());
     } finally {
       Kernel.close(program);
     }
-    var process = new EnclaveProcess(ptrace, placement, layout, pid, memories);
+    Kernel.close(child.pidfd()); // wait4(2) tells all
+    var process = new EnclaveProcess(ptrace, placement, layout, child.pid(), memories);
     boolean done = false;
     try {
       process.attach();
-      process.strip();
+      process.strip(memories);
       done = true;
       return process;
     } finally {
@@ -139,23 +143,24 @@ final class EnclaveProcess {
   }
 
   /** Maps the enclave's memory, and takes everything else away; at last the power to change any of that. */
-  private void strip() {
+  private void strip(Memories memories) {
+    call("rt_sigprocmask", Syscall.RT_SIGPROCMASK, SIG_SETMASK, boot.noSignals(), 0, SIGSET_BYTES, 0, 0);
     for (long[] mapping : otherMappings()) {
       call("munmap", Syscall.MUNMAP, mapping[0], mapping[1], 0, 0, 0, 0);
     }
-    int descriptor = Spawn.FIRST_DESCRIPTOR;
     int readWrite = Kernel.PROT_READ | Kernel.PROT_WRITE;
-    map(placement.enclave(), layout.enclaveSize(), Kernel.PROT_NONE, descriptor);
+    map(placement.enclave(), layout.enclaveSize(), Kernel.PROT_NONE, memories.enclaveFile());
     if (layout.untrustedSize() > 0) {
-      map(placement.untrusted(), layout.untrustedSize(), readWrite, descriptor + 1);
+      map(placement.untrusted(), layout.untrustedSize(), readWrite, memories.untrustedFile());
     }
-    map(placement.frames(), frames.byteSize(), readWrite, descriptor + 2);
+    map(placement.frames(), frames.byteSize(), readWrite, memories.framesFile());
     call("close_range", Syscall.CLOSE_RANGE, 0, 0xffff_ffffL, 0, 0, 0, 0);
     limit(RLIMIT_CORE);
     limit(RLIMIT_NOFILE);
     for (int signal : FAULT_SIGNALS) {
       call("rt_sigaction", Syscall.RT_SIGACTION, signal, boot.sigaction(), 0, SIGSET_BYTES, 0, 0);
     }
+    call("setsid", Syscall.SETSID, 0, 0, 0, 0, 0, 0);
     call("prctl", Syscall.PRCTL, PR_SET_DUMPABLE, 0, 0, 0, 0, 0);
     call("prctl", Syscall.PRCTL, PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0, 0);
     call("seccomp", Syscall.SECCOMP, SECCOMP_SET_MODE_FILTER, 0, boot.filter(), 0, 0, 0);

@@ -7,6 +7,7 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.Optional;
 import org.enclavisor.linux.Kernel;
+import org.enclavisor.linux.SignalFrame;
 import org.enclavisor.linux.Syscall;
 import org.enclavisor.monitor.spi.Exit;
 import org.enclavisor.monitor.spi.Extended;
@@ -185,7 +186,7 @@ final class EnclaveThread {
     }
     ptrace.readRegisters(tid, work);
     boolean atHandler = event.stoppedWith(Kernel.SIGTRAP) && work.get(UserRegs.RIP) == process.boot().handler();
-    return SignalFrame.read(frame, work.get(UserRegs.RDX) - frameAddress)
+    return SignalFrame.fault(frame, work.get(UserRegs.RDX) - frameAddress)
         .filter(fault -> atHandler)
         .orElseThrow(() -> new Ptrace.Gone("the kernel wrote no signal frame: " + event));
   }

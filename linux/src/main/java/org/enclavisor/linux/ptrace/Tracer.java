@@ -5,9 +5,9 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.CompletionException;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.function.Function;
+import org.enclavisor.linux.Uninterrupted;
 import org.enclavisor.linux.ptrace.EnclaveThread.Entry;
 import org.enclavisor.monitor.spi.AddressSpaceLayout;
 import org.enclavisor.monitor.spi.Exit;
@@ -55,24 +55,13 @@ final class Tracer {
   static Tracer start(Placement placement, AddressSpaceLayout layout, EnclaveProcess.Memories memories) {
     var tracer = new Tracer(placement, layout, memories);
     tracer.thread.start();
-    await(tracer.started);
+    Uninterrupted.answer(tracer.started);
     return tracer;
   }
 
   /** The number of the process. */
   int pid() {
-    return await(started).pid();
-  }
-
-  private static <T> T await(CompletableFuture<T> future) {
-    try {
-      return future.join();
-    } catch (CompletionException e) {
-      if (e.getCause() instanceof PlatformException refused) {
-        throw new PlatformException(refused.getMessage(), refused);
-      }
-      throw e;
-    }
+    return Uninterrupted.answer(started).pid();
   }
 
   // ---- what others ask for
@@ -106,7 +95,7 @@ final class Tracer {
     if (!submit(() -> perform(work, reply))) {
       throw gone();
     }
-    return await(reply);
+    return Uninterrupted.answer(reply);
   }
 
   /** Kills the process and waits until nothing of it is left. Idempotent. */
@@ -117,17 +106,7 @@ final class Tracer {
         die(Optional.of("the address space was closed"));
       }
     });
-    boolean interrupted = false;
-    while (thread.isAlive()) {
-      try {
-        thread.join();
-      } catch (InterruptedException e) {
-        interrupted = true;
-      }
-    }
-    if (interrupted) {
-      Thread.currentThread().interrupt();
-    }
+    Uninterrupted.join(thread);
   }
 
   /** Why the process is gone, if it is known to be. */

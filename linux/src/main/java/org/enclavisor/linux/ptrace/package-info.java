@@ -17,7 +17,7 @@
  * <p>The process has no descriptors, stack, vDSO or heap: its memory is the ELRANGE, the untrusted memory, one
  * read-only page with a SYSCALL instruction ({@link org.enclavisor.linux.ptrace.BootPage}) and one area, ordinary
  * read-write memory to enclave code, into which the kernel is made to write signal frames, for only there does it tell
- * vector and error code ({@link org.enclavisor.linux.ptrace.SignalFrame}). Behind SYSEMU stands seccomp as a second
+ * vector and error code ({@link org.enclavisor.linux.SignalFrame}). Behind SYSEMU stands seccomp as a second
  * wall: the keeper's calls from that page's instruction, and nothing else.
  *
  * <p>Enclave code sees its own code only: no instruction is ever changed. What it costs is time: tens of microseconds
