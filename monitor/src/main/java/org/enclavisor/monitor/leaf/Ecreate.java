@@ -44,11 +44,9 @@ public final class Ecreate {
    * @param eid CR_NEXT_EID
    */
   public static Outcome execute(Cpu cpu, Epc epc, Operands operands, long rbx, long rcx, long eid) {
-    if ((rbx & (Pageinfo.ALIGNMENT - 1)) != 0) {
-      return Outcome.gp("PAGEINFO at 0x%x is not aligned to 32 bytes".formatted(rbx));
-    }
-    if ((rcx & (PAGE - 1)) != 0) {
-      return Outcome.gp("EPC page at 0x%x is not aligned to 4096 bytes".formatted(rcx));
+    Outcome.Fault operand = Operands.checkPageinfoAndPage(rbx, rcx);
+    if (operand != null) {
+      return operand;
     }
     Epc.Extent extent = epc.resolve(rcx);
     if (extent == null) {

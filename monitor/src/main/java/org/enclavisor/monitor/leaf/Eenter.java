@@ -30,16 +30,7 @@ public final class Eenter {
    * @param rcx the AEP
    */
   public static Outcome.@Nullable Fault check(Cpu cpu, SecsPage secs, @Nullable TcsPage tcs, long rbx, long rcx) {
-    Outcome.Fault fault = Entry.checkOperands(secs, rbx, rcx);
-    if (fault != null) {
-      return fault;
-    }
-    if (tcs == null) {
-      fault = Entry.checkEpcm(secs, rbx);
-      return fault != null ? fault : Outcome.pf(rbx, false, "the page at 0x%x is not PT_TCS".formatted(rbx));
-    }
-    // Asked before and after: before, so that whoever waits for all threads to be out is not kept by those who knock.
-    fault = Entry.checkExclusive(secs);
+    Outcome.Fault fault = Entry.checkBeforeLock(secs, tcs, rbx, rcx);
     if (fault != null) {
       return fault;
     }
@@ -52,13 +43,7 @@ public final class Eenter {
   }
 
   private static Outcome.@Nullable Fault checkLocked(Cpu cpu, SecsPage secs, TcsPage tcs, long rbx, int was) {
-    Outcome.Fault fault = Entry.checkConcurrency(secs, tcs, was);
-    if (fault == null) {
-      fault = Entry.checkEpcm(secs, rbx);
-    }
-    if (fault == null) {
-      fault = Entry.checkAlignments(tcs);
-    }
+    Outcome.Fault fault = Entry.checkTcs(secs, tcs, rbx, was);
     if (fault != null) {
       return fault;
     }

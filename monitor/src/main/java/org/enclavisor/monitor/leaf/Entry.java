@@ -34,8 +34,31 @@ final class Entry {
 
   private Entry() {}
 
+  /** All that is asked before the TCS is locked. If it answers null, there is a TCS. */
+  static Outcome.@Nullable Fault checkBeforeLock(SecsPage secs, @Nullable TcsPage tcs, long rbx, long rcx) {
+    Outcome.Fault fault = checkOperands(secs, rbx, rcx);
+    if (fault != null) {
+      return fault;
+    }
+    if (tcs == null) {
+      fault = checkEpcm(secs, rbx);
+      return fault != null ? fault : Outcome.pf(rbx, false, "the page at 0x%x is not PT_TCS".formatted(rbx));
+    }
+    // Asked before and after: before, so that whoever waits for all threads to be out is not kept by those who knock.
+    return checkExclusive(secs);
+  }
+
+  /** What both ask first of a TCS whose lock was tried: concurrency, EPCM, alignments. */
+  static Outcome.@Nullable Fault checkTcs(SecsPage secs, TcsPage tcs, long rbx, int was) {
+    Outcome.Fault fault = checkConcurrency(secs, tcs, was);
+    if (fault == null) {
+      fault = checkEpcm(secs, rbx);
+    }
+    return fault != null ? fault : checkAlignments(tcs);
+  }
+
   /** Operands, before the TCS is looked at. */
-  static Outcome.@Nullable Fault checkOperands(SecsPage secs, long rbx, long rcx) {
+  private static Outcome.@Nullable Fault checkOperands(SecsPage secs, long rbx, long rcx) {
     if ((rbx & (PAGE - 1)) != 0) {
       return Outcome.gp("TCS at 0x%x is not aligned to 4096 bytes".formatted(rbx));
     }
@@ -49,7 +72,7 @@ final class Entry {
   }
 
   /** The concurrency checks on a TCS whose lock was tried. */
-  static Outcome.@Nullable Fault checkConcurrency(SecsPage secs, TcsPage tcs, int was) {
+  private static Outcome.@Nullable Fault checkConcurrency(SecsPage secs, TcsPage tcs, int was) {
     if (was == TcsPage.LOCKED) {
       return Outcome.gp("another leaf works on the TCS at 0x%x".formatted(tcs.address));
     }
@@ -57,12 +80,12 @@ final class Entry {
   }
 
   /** Whether another leaf has the SECS to itself. */
-  static Outcome.@Nullable Fault checkExclusive(SecsPage secs) {
+  private static Outcome.@Nullable Fault checkExclusive(SecsPage secs) {
     return secs.exclusive() ? Outcome.gp("another leaf works on the SECS") : null;
   }
 
   /** The EPCM entry of a TCS. */
-  static Outcome.@Nullable Fault checkEpcm(SecsPage secs, long rbx) {
+  private static Outcome.@Nullable Fault checkEpcm(SecsPage secs, long rbx) {
     int bits = secs.bits(rbx);
     if (!EpcmEntry.valid(bits)) {
       return Outcome.pf(rbx, false, "the page at 0x%x is not valid".formatted(rbx));
@@ -80,7 +103,7 @@ final class Entry {
   }
 
   /** What a TCS says of itself. */
-  static Outcome.@Nullable Fault checkAlignments(TcsPage tcs) {
+  private static Outcome.@Nullable Fault checkAlignments(TcsPage tcs) {
     if ((tcs.ossa & (PAGE - 1)) != 0) {
       return Outcome.gp("TCS.OSSA=0x%x is not aligned to 4096 bytes".formatted(tcs.ossa));
     }

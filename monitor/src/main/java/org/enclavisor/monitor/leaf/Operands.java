@@ -3,6 +3,7 @@ package org.enclavisor.monitor.leaf;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.List;
+import org.enclavisor.isa.Pageinfo;
 import org.enclavisor.isa.Vector;
 import org.enclavisor.monitor.Outcome;
 import org.jspecify.annotations.Nullable;
@@ -28,6 +29,17 @@ public final class Operands {
         result.copyFrom(window.segment.asSlice(at, bytes));
         return result;
       }
+    }
+    return null;
+  }
+
+  /** What ECREATE and EADD ask first: RBX as the address of a PAGEINFO, RCX as that of an EPC page. */
+  static Outcome.@Nullable Fault checkPageinfoAndPage(long rbx, long rcx) {
+    if ((rbx & (Pageinfo.ALIGNMENT - 1)) != 0) {
+      return Outcome.gp("PAGEINFO at 0x%x is not aligned to 32 bytes".formatted(rbx));
+    }
+    if ((rcx & (Eadd.PAGE - 1)) != 0) {
+      return Outcome.gp("EPC page at 0x%x is not aligned to 4096 bytes".formatted(rcx));
     }
     return null;
   }
