@@ -45,7 +45,9 @@ final class HostThread {
       ALL.remove(thread);
       dontSpin();
       if (original != null) {
-        Kernel.setAffinity(tid, original);
+        if (thread.isAlive()) { // else the number may be another thread's by now
+          Kernel.setAffinity(tid, original);
+        }
         LOADS[pinnedTo]--;
       }
     }
@@ -54,6 +56,10 @@ final class HostThread {
   /** Whether a pair of processors is free for this thread and its enclave's to spin on. */
   boolean maySpin() {
     synchronized (ALL) {
+      if (!spinner && spinners >= ALLOWED.cardinality() / 2) {
+        // A thread that has ended keeps its place until its logical processor is entered by another, or closed.
+        ALL.values().stream().filter(host -> !host.thread.isAlive()).forEach(HostThread::dontSpin);
+      }
       if (!spinner && spinners < ALLOWED.cardinality() / 2) {
         spinner = true;
         spinners++;

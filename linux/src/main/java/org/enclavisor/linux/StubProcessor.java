@@ -360,7 +360,7 @@ final class StubProcessor implements LogicalProcessor {
     while (inside) {
       Thread.onSpinWait();
     }
-    waiting.close();
+    waiting.close(false);
   }
 
   @Override
@@ -375,7 +375,7 @@ final class StubProcessor implements LogicalProcessor {
         Thread.onSpinWait();
       }
     }
-    waiting.close();
+    waiting.close(space.death() == null);
     space.giveBack(this);
   }
 }

@@ -175,10 +175,14 @@ final class Waiting {
     thread = null;
   }
 
-  /** Leaves both threads as they were. The logical processor is not entered any more. */
-  void close() {
+  /**
+   * Leaves both threads as they were. The logical processor is not entered any more.
+   *
+   * @param alive whether the enclave's thread still is: if not, its number may be another's by now
+   */
+  void close(boolean alive) {
     if (thread != null) {
-      if (guestOn != ANYWHERE) {
+      if (alive && guestOn != ANYWHERE) {
         Kernel.setAffinity(tid, HostThread.allowed());
       }
       if (host != null) {

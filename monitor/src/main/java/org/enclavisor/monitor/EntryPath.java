@@ -25,6 +25,7 @@ import org.jspecify.annotations.Nullable;
  */
 final class EntryPath {
   private static final int PAGE = 4096;
+  private static final int READ = 1;
   private static final int READ_WRITE = 3;
   private static final int EEXIT = EncluLeaf.EEXIT.code();
 
@@ -72,6 +73,7 @@ final class EntryPath {
       tcs.unlock();
       return refused(enclave, call, Outcome.gp("all logical processors of the enclave are inside"));
     }
+    long stay = tcs.departures;
     boolean finished = false;
     try {
       if (resume) {
@@ -100,7 +102,9 @@ final class EntryPath {
       if (!finished) {
         // A failure of the machine or of ours: what is left inside cannot be trusted to be resumable.
         obituary.died(enclave, "an entry failed in the monitor or the machine");
-        tcs.leave();
+        if (tcs.departures == stay) { // else it has left, and the TCS may be another thread's by now
+          tcs.leave();
+        }
       }
     }
   }
@@ -118,15 +122,20 @@ final class EntryPath {
   }
 
   private static Outcome.@Nullable Fault checkMapped(Enclave enclave, SecsPage secs, long offset) {
+    return checkMapped(enclave, secs, offset, READ_WRITE);
+  }
+
+  private static Outcome.@Nullable Fault checkMapped(Enclave enclave, SecsPage secs, long offset, int wanted) {
     int mapped = enclave.host.bits(offset / PAGE);
-    if ((mapped & READ_WRITE) == READ_WRITE) {
+    if ((mapped & wanted) == wanted) {
       return null;
     }
-    int code = Outcome.Fault.USER | Outcome.Fault.WRITE | (mapped == 0 ? 0 : Outcome.Fault.PRESENT);
+    int code = Outcome.Fault.USER
+        | (wanted == READ_WRITE ? Outcome.Fault.WRITE : 0)
+        | (mapped == 0 ? 0 : Outcome.Fault.PRESENT);
     long address = secs.base() + offset;
     return new Outcome.Fault(
-        Vector.PF, code, address, "the host has not mapped the SSA page at 0x%x readable and writable".formatted(
-            address));
+        Vector.PF, code, address, "the host has not mapped the page at 0x%x as the leaf needs it".formatted(address));
   }
 
   private static @Nullable ProcessorSlot bind(Enclave enclave, TcsPage tcs) {
@@ -191,6 +200,20 @@ final class EntryPath {
     }
   }
 
+  private Outcome.@Nullable Fault ereport(Enclave enclave, SecsPage secs, Registers r) {
+    Outcome.Fault fault = Ereport.check(secs, r.rbx, r.rcx, r.rdx);
+    if (fault == null) {
+      fault = checkMapped(enclave, secs, r.rbx - secs.base(), READ);
+    }
+    if (fault == null) {
+      fault = checkMapped(enclave, secs, r.rcx - secs.base(), READ);
+    }
+    if (fault == null) {
+      fault = checkMapped(enclave, secs, r.rdx - secs.base(), READ_WRITE);
+    }
+    return fault != null ? fault : Ereport.execute(cpu, secs, r.rbx, r.rcx, r.rdx);
+  }
+
   private EnterOutcome interrupted(
       Enclave enclave, SecsPage secs, TcsPage tcs, ProcessorSlot slot, Registers registers) {
     long rip = registers.rip;
@@ -205,7 +228,7 @@ final class EntryPath {
     int number = (int) registers.rax;
     Outcome.Fault fault =
         number == EncluLeaf.EREPORT.code()
-            ? Ereport.execute(cpu, secs, registers.rbx, registers.rcx, registers.rdx)
+            ? ereport(enclave, secs, registers)
             : Outcome.gp("ENCLU leaf 0x%x: not there, or not to be had inside".formatted(number));
     if (events != null) {
       long end = System.nanoTime();

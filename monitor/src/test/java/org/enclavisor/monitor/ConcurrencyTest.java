@@ -1,6 +1,7 @@
 package org.enclavisor.monitor;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.time.Duration;
 import java.util.ArrayList;
@@ -180,6 +181,42 @@ class ConcurrencyTest {
               }));
     }
     finish(hosts);
+  }
+
+  /** Whoever listens to events and fails does so after the thread has left: the TCS is the next thread's by then. */
+  @Test
+  void aFailureAfterTheExitLeavesTheNextThreadAlone() throws Exception {
+    CountDownLatch left = new CountDownLatch(1);
+    CountDownLatch nextIsInside = new CountDownLatch(1);
+    Monitor listened =
+        new Monitor(
+            platform,
+            MonitorConfig.defaults()
+                .withEvents(
+                    event -> {
+                      if (event instanceof MonitorEvent.Exited) {
+                        left.countDown();
+                        await(nextIsInside);
+                        throw new IllegalArgumentException("the listener");
+                      }
+                    }));
+    platform.script =
+        (cpu, r, extended) -> {
+          if (left.getCount() > 0) {
+            return exit(r);
+          }
+          nextIsInside.countDown();
+          return cpu.loop();
+        };
+    CreateOutcome.Created e = TestEnclaves.load(listened, TestEnclaves.secs());
+    EnterCall call = EnterCall.eenter(e.base() + TestEnclaves.TCS_OFFSET, 0x9000);
+    Future<EnterOutcome> first = executor.submit(() -> listened.enter(e.id(), call, new Registers()));
+    await(left);
+    Future<EnterOutcome> next = executor.submit(() -> listened.enter(e.id(), call, new Registers()));
+    assertThatThrownBy(first::get).hasRootCauseMessage("the listener");
+    assertThat(listened.remove(e.id()).ok()).isTrue();
+    assertThat(next.get()).as("it was waited for").isEqualTo(EnterOutcome.Interrupted.INSTANCE);
+    listened.close();
   }
 
   @Test

@@ -207,6 +207,23 @@ class EntryPathTest {
   }
 
   @Test
+  void ereportIntoWhatTheHostHasMappedReadOnly() {
+    long data = base + TestEnclaves.DATA_OFFSET;
+    TestEnclaves.require(monitor.protect(enclave.id(), TestEnclaves.DATA_OFFSET, 0x1000, Permissions.R));
+    steps.add(
+        r -> {
+          r.rax = EncluLeaf.EREPORT.code();
+          r.rbx = data;
+          r.rcx = data + 0x200;
+          r.rdx = data + 0x400;
+          return Exit.Enclu.INSTANCE;
+        });
+    steps.add(fault(14, 0x15, tcs));
+    assertThat(enter(EncluLeaf.EENTER)).isEqualTo(new EnterOutcome.Faulted(Vector.PF, 7, data));
+    assertThat(platform.last().enclave().get(ValueLayout.JAVA_LONG, TestEnclaves.DATA_OFFSET + 0x400)).isZero();
+  }
+
+  @Test
   void ereportThatFaults() {
     steps.add(
         r -> {

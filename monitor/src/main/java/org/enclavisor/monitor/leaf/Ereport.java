@@ -24,13 +24,7 @@ public final class Ereport {
    * @param rdx linear address where the REPORT goes
    */
   public static Outcome.@Nullable Fault execute(Cpu cpu, SecsPage secs, long rbx, long rcx, long rdx) {
-    Outcome.Fault fault = EnclaveOperand.readable(secs, rbx, Targetinfo.ALIGNMENT, "TARGETINFO");
-    if (fault == null) {
-      fault = EnclaveOperand.readable(secs, rcx, REPORTDATA_ALIGNMENT, "REPORTDATA");
-    }
-    if (fault == null) {
-      fault = EnclaveOperand.writable(secs, rdx, Report.ALIGNMENT, "REPORT");
-    }
+    Outcome.Fault fault = check(secs, rbx, rcx, rdx);
     if (fault != null) {
       return fault;
     }
@@ -58,6 +52,18 @@ public final class Ereport {
       report.withMac(key).write(memory.asSlice(rdx - secs.base(), Report.BYTES));
     }
     return null;
+  }
+
+  /** What the leaf asks of its operands. */
+  public static Outcome.@Nullable Fault check(SecsPage secs, long rbx, long rcx, long rdx) {
+    Outcome.Fault fault = EnclaveOperand.readable(secs, rbx, Targetinfo.ALIGNMENT, "TARGETINFO");
+    if (fault == null) {
+      fault = EnclaveOperand.readable(secs, rcx, REPORTDATA_ALIGNMENT, "REPORTDATA");
+    }
+    if (fault == null) {
+      fault = EnclaveOperand.writable(secs, rdx, Report.ALIGNMENT, "REPORT");
+    }
+    return fault;
   }
 
   private static byte[] copy(MemorySegment memory, long offset, int bytes) {
