@@ -54,8 +54,9 @@ final class DoctorCommand implements Callable<Integer> {
     advise(machine);
     output.line("");
     output.line("platforms");
-    boolean stub = platform("stub", machine.lacksForStub(), () -> StubPlatform.open(StubOptions.DEFAULT));
-    boolean ptrace = platform("ptrace", machine.lacksForPtrace(), PtracePlatform::open);
+    SmallestEnclave enclave = smallestEnclave(machine);
+    boolean stub = platform("stub", machine.lacksForStub(), () -> StubPlatform.open(StubOptions.DEFAULT), enclave);
+    boolean ptrace = platform("ptrace", machine.lacksForPtrace(), PtracePlatform::open, enclave);
     if (!findings.isEmpty()) {
       output.line("");
       output.line("what to do");
@@ -105,21 +106,31 @@ final class DoctorCommand implements Callable<Integer> {
     return "no: memory is not encrypted, and nobody vouches for this machine";
   }
 
-  private boolean platform(String name, List<LinuxCapabilities.Lack> lacks, Supplier<Platform> open) {
+  /** To be run on every platform. Its key is made anew, which takes a second or two: long enough to say so. */
+  private static SmallestEnclave smallestEnclave(LinuxCapabilities machine) {
+    Progress progress = new Progress("  making a key for a very small enclave ...");
+    try {
+      return new SmallestEnclave(MemorySegment.ofArray(new byte[0]), machine.xcr0());
+    } finally {
+      progress.clear();
+    }
+  }
+
+  private boolean platform(
+      String name, List<LinuxCapabilities.Lack> lacks, Supplier<Platform> open, SmallestEnclave enclave) {
     lacks.forEach(lack -> finding(name + " needs more: " + lack.what(), lack.remedy()));
-    String verdict = lacks.isEmpty() ? attempt(open) : lacks.getFirst().what();
+    String verdict = lacks.isEmpty() ? attempt(open, enclave) : lacks.getFirst().what();
     boolean works = verdict.isEmpty();
     output.line("  %-16s %s", name, works ? "works: an enclave was loaded, entered and left" : "does not work: " + verdict);
     return works;
   }
 
   /** What went wrong, or nothing. */
-  private String attempt(Supplier<Platform> open) {
+  private String attempt(Supplier<Platform> open, SmallestEnclave enclave) {
     try (Platform platform = open.get();
         Monitor monitor = new Monitor(platform, MonitorConfig.defaults());
-        SmallestEnclave.Loaded enclave =
-            new SmallestEnclave(MemorySegment.ofArray(new byte[0]), platform.machine().xcr0()).load(monitor)) {
-      enclave.roundTrip(new Registers());
+        SmallestEnclave.Loaded loaded = enclave.load(monitor)) {
+      loaded.roundTrip(new Registers());
       return "";
     } catch (PlatformException | IllegalStateException e) {
       finding("an enclave could not be run", "report this: " + e.getMessage());

@@ -53,6 +53,7 @@ record EnclaveFolder(Path image, Optional<Path> edl, List<Call> calls) {
     if (!Files.exists(path)) {
       throw new Failure(ExitCode.BAD_INPUT, path + ": no such file or folder", "Name an image or a folder with " + DESCRIPTION + ".");
     }
+    edl.ifPresent(file -> requireFile(file, "Name the EDL after --edl."));
     if (Files.isDirectory(path)) {
       EnclaveFolder folder = read(path);
       return edl.isPresent() ? new EnclaveFolder(folder.image, edl, folder.calls) : folder;
@@ -65,6 +66,12 @@ record EnclaveFolder(Path image, Optional<Path> edl, List<Call> calls) {
     String stem = image.getFileName().toString().replaceFirst("(\\.signed)?\\.[^.]+$", "");
     Path guess = image.resolveSibling(stem + ".edl");
     return Files.exists(guess) ? Optional.of(guess) : Optional.empty();
+  }
+
+  private static void requireFile(Path file, String next) {
+    if (!Files.isReadable(file) || Files.isDirectory(file)) {
+      throw new Failure(ExitCode.BAD_INPUT, file + ": no such file, or it cannot be read", next);
+    }
   }
 
   private static EnclaveFolder read(Path folder) {
@@ -90,6 +97,8 @@ record EnclaveFolder(Path image, Optional<Path> edl, List<Call> calls) {
       throw new Failure(ExitCode.BAD_INPUT, file + ": no image", "Add a line: image = \"my.signed.so\"");
     }
     Optional<Path> edl = Optional.ofNullable(toml.getString("edl")).map(folder::resolve);
+    requireFile(folder.resolve(image), "Correct 'image' in %s, or build it.".formatted(file));
+    edl.ifPresent(named -> requireFile(named, "Correct 'edl' in %s.".formatted(file)));
     return new EnclaveFolder(folder.resolve(image), edl, calls(file, toml));
   }
 

@@ -1,6 +1,6 @@
 package org.enclavisor.app;
 
-/** What the command line's exit status means. Documented in docs/cli.md and in {@code enclavisor --help}. */
+/** What the command line's exit status means. Documented in docs/run.md and in {@code enclavisor --help}. */
 final class ExitCode {
   /** Everything asked for was done. */
   static final int OK = 0;

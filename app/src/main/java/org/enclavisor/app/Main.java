@@ -5,7 +5,9 @@ import java.util.List;
 import java.util.Map;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.ParseResult;
+import picocli.CommandLine.UnmatchedArgumentException;
 
 /** The {@code enclavisor} command. */
 @Command(
@@ -43,7 +45,8 @@ public final class Main {
   /** Runs one command; the answer is its exit status, one of {@link ExitCode}. */
   static int run(String... arguments) {
     CommandLine commandLine = new CommandLine(new Main());
-    commandLine.setExecutionExceptionHandler((failure, command, parsed) -> explain(Failures.of(failure), parsed));
+    commandLine.setExecutionExceptionHandler((failure, command, parsed) -> explain(Failures.of(failure), wantsJson(parsed)));
+    commandLine.setParameterExceptionHandler(Main::explainUsage);
     commandLine.setCaseInsensitiveEnumValuesAllowed(true);
     commandLine.setUsageHelpAutoWidth(true);
     if (arguments.length == 0) {
@@ -53,13 +56,30 @@ public final class Main {
     return commandLine.execute(arguments);
   }
 
-  private static int explain(Failure failure, ParseResult parsed) {
-    if (wantsJson(parsed)) {
+  /** A slip needs one line that names it, not a page of help. */
+  private static int explainUsage(ParameterException slip, String... arguments) {
+    CommandLine command = slip.getCommandLine();
+    List<String> meant =
+        slip instanceof UnmatchedArgumentException unmatched ? unmatched.getSuggestions() : List.of();
+    String what =
+        slip instanceof UnmatchedArgumentException unmatched && !unmatched.isUnknownOption()
+            ? "'%s' is unknown, or one argument too many".formatted(unmatched.getUnmatched().getFirst())
+            : slip.getMessage();
+    String guess = meant.isEmpty() ? "" : "Did you mean %s? ".formatted(meant.getFirst());
+    String help = "See: %s --help".formatted(command.getCommandSpec().qualifiedName());
+    Failure failure = new Failure(ExitCode.USAGE, what, guess + help);
+    return explain(failure, List.of(arguments).contains("--json"));
+  }
+
+  private static int explain(Failure failure, boolean json) {
+    if (json) {
+      Map<String, Object> tree = new LinkedHashMap<>(failure.found());
       Map<String, Object> error = new LinkedHashMap<>();
       error.put("cause", failure.getMessage());
       error.put("next", failure.next());
       error.put("exit", failure.exitCode());
-      System.out.println(Output.toJson(Map.of("error", error)));
+      tree.put("error", error);
+      System.out.println(Output.toJson(tree));
     } else {
       System.err.println("enclavisor: " + failure.getMessage());
       if (!failure.next().isEmpty()) {

@@ -41,13 +41,14 @@ final class MeasureCommand implements Callable<Integer> {
   @Override
   public Integer call() {
     EnclaveImage image = ImageFile.read(path);
+    EnclaveImage other = reference == null ? null : ImageFile.read(reference);
     Digest32 mrEnclave = measure(image);
     Map<String, Object> tree = new LinkedHashMap<>();
     tree.put("mrenclave", mrEnclave.hex());
     output.line("%s  %s", mrEnclave.hex(), image.name());
     boolean same = compareWithSignature(image, mrEnclave, tree);
-    if (reference != null) {
-      same &= compareWithReference(image, ImageFile.read(reference), tree);
+    if (other != null) {
+      same &= compareWithReference(image, other, tree);
     }
     output.value(tree);
     return same ? ExitCode.OK : ExitCode.NO;

@@ -20,6 +20,21 @@ final class Progress {
     this.total = total;
   }
 
+  /** Something whose length is not known: said at once, and until {@link #clear}. */
+  Progress(String what) {
+    this(what, 0);
+    if (shown) {
+      System.err.print(what);
+    }
+  }
+
+  /** Takes back what {@link #Progress(String)} said. */
+  void clear() {
+    if (shown) {
+      System.err.print("\r\033[K");
+    }
+  }
+
   /** So many pages are done. */
   void at(long done) {
     long now = System.nanoTime();

@@ -6,11 +6,14 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.Callable;
+import java.util.stream.Collectors;
 import org.enclavisor.host.Enclave;
 import org.enclavisor.host.Enclavisor;
 import org.enclavisor.host.HostConfig;
+import org.enclavisor.host.HostException;
 import org.enclavisor.host.OcallHandler;
 import org.enclavisor.host.edl.Edl;
+import org.enclavisor.host.edl.EdlFunction;
 import org.enclavisor.image.EnclaveImage;
 import org.enclavisor.image.sign.RuntimeSigner;
 import org.enclavisor.isa.Sigstruct;
@@ -35,7 +38,12 @@ import picocli.CommandLine.Parameters;
       "Examples:",
       "  enclavisor run examples/hello",
       "  enclavisor run examples/hello hello you",
-      "  enclavisor run my.signed.so --edl my.edl --search-path sdk-edls my_ecall 42",
+      "  enclavisor run my.signed.so --edl my.edl --search-path edls my_ecall 42",
+      "Arguments:",
+      "  42 -1 0xff 1.5 true 'c'   numbers; also the name of an enumeration's constant",
+      "  text hex:00ff @file       strings and bytes",
+      "  1,2,3 x=1,y=2             an array, a structure",
+      "  null _                    NULL, a buffer that is only handed back",
       "Exit status 1: an ECALL failed, or returned something else than enclave.toml expects."
     })
 final class RunCommand implements Callable<Integer> {
@@ -46,7 +54,12 @@ final class RunCommand implements Callable<Integer> {
   public Integer call() {
     Session session = new Session(output);
     Map<String, Object> tree = new LinkedHashMap<>();
-    target.run(MonitorConfig.defaults(), output, session, tree);
+    try {
+      target.run(MonitorConfig.defaults(), output, session, tree);
+    } catch (HostException e) {
+      tree.put("calls", session.calls());
+      throw Failures.of(e).after(tree);
+    }
     tree.put("calls", session.calls());
     output.value(tree);
     return session.asExpected() ? ExitCode.OK : ExitCode.NO;
@@ -62,7 +75,7 @@ final class RunCommand implements Callable<Integer> {
     @Parameters(index = "1", arity = "0..1", paramLabel = "ECALL", description = "The function to call.")
     private @Nullable String ecall;
 
-    @Parameters(index = "2..*", paramLabel = "ARG", description = "Its arguments, in the order of the EDL.")
+    @Parameters(index = "2..*", paramLabel = "ARG", description = "Its arguments, in the order of the EDL; how to write them stands below.")
     private List<String> arguments = List.of();
 
     @Option(names = "--edl", paramLabel = "FILE", description = "The interface, if it is not beside the image.")
@@ -79,9 +92,11 @@ final class RunCommand implements Callable<Integer> {
 
     void run(MonitorConfig config, Output output, Session session, Map<String, Object> tree) {
       EnclaveFolder folder = EnclaveFolder.of(path, Optional.ofNullable(edl));
-      EnclaveImage image = signed(ImageFile.read(folder.image()), output);
+      EnclaveImage read = ImageFile.read(folder.image());
+      requireCallable(read, folder);
       Edl interfaces =
           folder.edl().map(file -> Edl.read(file, searchPath)).orElseGet(() -> Edl.none("none"));
+      EnclaveImage image = signed(read, output);
       List<EnclaveFolder.Call> calls =
           ecall == null ? folder.calls() : List.of(new EnclaveFolder.Call(ecall, arguments, Optional.empty()));
       long start = System.nanoTime();
@@ -95,10 +110,41 @@ final class RunCommand implements Callable<Integer> {
         describe(image, platform, enclavisor, System.nanoTime() - start, output, tree);
         if (calls.isEmpty()) {
           output.line("");
-          output.line("Nothing to call: name an ECALL%s.", folder.edl().isPresent() ? "" : " and give its EDL with --edl");
+          output.line("Nothing to call: %s.", whatToCall(image, folder, interfaces));
         }
         calls.forEach(call -> session.call(enclave, call));
       }
+    }
+
+    /** Said before anything is loaded: nobody has to wait for it. */
+    private void requireCallable(EnclaveImage image, EnclaveFolder folder) {
+      if (ecall == null) {
+        return;
+      }
+      if (image.kind() != EnclaveImage.Kind.INTEL_SDK) {
+        throw new Failure(
+            ExitCode.USAGE,
+            "%s is no enclave of the Intel SDK's kind: it can be loaded, but not called".formatted(image.name()),
+            "Leave out the ECALL; docs/images.md says which kinds can be called.");
+      }
+      if (folder.edl().isEmpty()) {
+        throw new Failure(
+            ExitCode.USAGE,
+            "%s has no EDL, so nothing is known of an ECALL %s".formatted(image.name(), ecall),
+            "Name it: --edl FILE");
+      }
+    }
+
+    private static String whatToCall(EnclaveImage image, EnclaveFolder folder, Edl interfaces) {
+      if (image.kind() != EnclaveImage.Kind.INTEL_SDK) {
+        return "enclaves of this kind can be loaded, but not called";
+      }
+      return folder.edl().isEmpty()
+          ? "name an ECALL, and give its EDL with --edl"
+          : interfaces.ecalls().stream()
+              .filter(EdlFunction.Trusted::isPublic)
+              .map(EdlFunction::name)
+              .collect(Collectors.joining(", ", "name an ECALL, one of ", ""));
     }
 
     /** The Linux selftests' kind is signed by its host when it is loaded, with a key that nobody keeps. */

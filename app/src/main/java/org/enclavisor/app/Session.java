@@ -62,11 +62,16 @@ final class Session {
     tree.put("ecall", call.ecall());
     tree.put("args", call.arguments());
     calls.add(tree);
-    long start = System.nanoTime();
-    CallResult result = enclave.callText(call.ecall(), call.arguments());
-    long nanos = System.nanoTime() - start;
-    showRepetitions();
     tree.put("printed", printed);
+    long start = System.nanoTime();
+    CallResult result;
+    long nanos;
+    try {
+      result = enclave.callText(call.ecall(), call.arguments());
+      nanos = System.nanoTime() - start;
+    } finally {
+      showRepetitions();
+    }
     tree.put("result", result.text());
     Map<String, String> outputs = new LinkedHashMap<>();
     result.outputs().keySet().forEach(name -> outputs.put(name, result.text(name)));

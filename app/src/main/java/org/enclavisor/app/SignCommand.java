@@ -8,7 +8,9 @@ import java.time.LocalDate;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.concurrent.Callable;
+import java.util.function.Supplier;
 import org.enclavisor.image.Images;
+import org.enclavisor.image.MalformedImageException;
 import org.enclavisor.image.sign.EnclaveSigner;
 import org.enclavisor.image.sign.PemKeys;
 import org.enclavisor.image.sign.SigningConfig;
@@ -39,6 +41,8 @@ import picocli.CommandLine.Parameters;
       "      --public-key signer-public.pem --signature hello.sig -o hello.signed.so"
     })
 final class SignCommand implements Callable<Integer> {
+  private static final String HELP = "See: enclavisor sign --help";
+
   @Mixin private Output output;
   @Mixin private Input input;
 
@@ -101,8 +105,14 @@ final class SignCommand implements Callable<Integer> {
   public Integer call() {
     Path keyFile = existing(required(key, "--key", "the private key"));
     byte[] signed =
-        EnclaveSigner.sign(
-            bytes(input.enclave()), input.name(), input.config(), PemKeys.readPrivate(keyFile), input.options(date));
+        explained(
+            () ->
+                EnclaveSigner.sign(
+                    bytes(input.enclave()),
+                    input.name(),
+                    input.config(),
+                    PemKeys.readPrivate(keyFile),
+                    input.options(date)));
     finish(output, input.out(), signed);
     return ExitCode.OK;
   }
@@ -121,8 +131,10 @@ final class SignCommand implements Callable<Integer> {
     @Override
     public Integer call() {
       byte[] material =
-          EnclaveSigner.signingMaterial(
-              bytes(input.enclave()), input.name(), input.config(), input.options(date));
+          explained(
+              () ->
+                  EnclaveSigner.signingMaterial(
+                      bytes(input.enclave()), input.name(), input.config(), input.options(date)));
       write(input.out(), material);
       output.line("%s  %d bytes to be signed with RSA PKCS #1 v1.5 and SHA-256", input.out(), material.length);
       output.value(Map.of("out", input.out().toString(), "bytes", material.length));
@@ -150,16 +162,27 @@ final class SignCommand implements Callable<Integer> {
     @Override
     public Integer call() {
       byte[] signed =
-          EnclaveSigner.complete(
-              bytes(input.enclave()),
-              input.name(),
-              input.config(),
-              input.options(null),
-              bytes(material),
-              PemKeys.readPublic(existing(publicKey)),
-              bytes(signature));
+          explained(
+              () ->
+                  EnclaveSigner.complete(
+                      bytes(input.enclave()),
+                      input.name(),
+                      input.config(),
+                      input.options(null),
+                      bytes(material),
+                      PemKeys.readPublic(existing(publicKey)),
+                      bytes(signature)));
       finish(output, input.out(), signed);
       return ExitCode.OK;
+    }
+  }
+
+  /** What is malformed may be the enclave, its configuration, a key or a signature: the message names it. */
+  private static byte[] explained(Supplier<byte[]> signing) {
+    try {
+      return signing.get();
+    } catch (MalformedImageException e) {
+      throw new Failure(ExitCode.BAD_INPUT, e.getMessage(), "Correct what is named; docs/signing.md shows the way.");
     }
   }
 
@@ -178,14 +201,14 @@ final class SignCommand implements Callable<Integer> {
 
   private static <T> T required(@Nullable T value, String name, String what) {
     if (value == null) {
-      throw new Failure(ExitCode.USAGE, name + " is missing: " + what, "See: enclavisor sign --help");
+      throw new Failure(ExitCode.USAGE, name + " is missing: " + what, HELP);
     }
     return value;
   }
 
   private static Path existing(Path file) {
     if (!Files.isRegularFile(file)) {
-      throw new Failure(ExitCode.BAD_INPUT, file + ": no such file", "");
+      throw new Failure(ExitCode.BAD_INPUT, file + ": no such file", HELP);
     }
     return file;
   }

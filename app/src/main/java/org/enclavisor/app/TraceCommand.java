@@ -33,7 +33,9 @@ final class TraceCommand implements Callable<Integer> {
       target.run(MonitorConfig.defaults().withEvents(events::add), output, session, tree);
     } catch (HostException e) {
       timeline(); // of what led there: that is what a trace is wanted for
-      throw e;
+      tree.put("calls", session.calls());
+      tree.put("events", eventTrees());
+      throw Failures.of(e).then("The timeline says what led there; docs/trace.md, how to read it.").after(tree);
     }
     timeline();
     tree.put("calls", session.calls());

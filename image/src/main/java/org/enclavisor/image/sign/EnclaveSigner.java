@@ -107,7 +107,8 @@ public final class EnclaveSigner {
     ElfFile elf = ElfFile.read(new HostileBytes(MemorySegment.ofArray(file).asReadOnly(), name));
     HostileBytes note = SdkReader.note(elf);
     if (note.holds(0, 8) && note.u64(0, "magic_num") == SdkMetadata.MAGIC && !options.resign()) {
-      throw note.malformed(SdkReader.SECTION, 0, "an enclave that is not signed yet", "metadata");
+      throw note.malformed(SdkReader.SECTION, 0,
+          "an enclave that is not signed yet", "a signed one's metadata (--resign replaces it)");
     }
     SignableChecks.check(elf, options);
     var writer = new MetadataWriter(elf, config, FipsExtension.of(config, options));
