@@ -3,8 +3,6 @@ package org.enclavisor.image;
 import java.lang.foreign.MemorySegment;
 import java.util.Objects;
 import java.util.Optional;
-import org.enclavisor.isa.PageType;
-import org.enclavisor.isa.Permissions;
 import org.enclavisor.isa.Secinfo;
 
 /**
@@ -48,14 +46,6 @@ public record PageRun(long offset, long length, Secinfo secinfo, boolean measure
   /** How many pages. */
   public long pages() {
     return length / PAGE;
-  }
-
-  /**
-   * What a loader maps the pages with while it adds them: the permissions they have, and read and write for a TCS. What
-   * remains later is in {@link EnclaveImage#protections}.
-   */
-  public Permissions hostPermissions() {
-    return secinfo.type() == PageType.TCS ? Permissions.RW : secinfo.permissions();
   }
 
   /** Whether one page is the content of several. */

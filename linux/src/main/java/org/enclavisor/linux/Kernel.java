@@ -21,7 +21,6 @@ public final class Kernel {
   public static final int MAP_SHARED = 0x01;
   public static final int MAP_PRIVATE = 0x02;
   public static final int MAP_FIXED = 0x10;
-  public static final int MAP_ANONYMOUS = 0x20;
   public static final int MAP_NORESERVE = 0x4000;
   public static final int MAP_FIXED_NOREPLACE = 0x100000;
 
@@ -189,26 +188,17 @@ public final class Kernel {
 
   /** Copies from another process; how many bytes, or −errno. */
   public static long processRead(int pid, long address, MemorySegment to) {
-    return processVm(Syscall.PROCESS_VM_READV, pid, address, to);
-  }
-
-  /** Copies to another process; how many bytes, or −errno. */
-  public static long processWrite(int pid, long address, MemorySegment from) {
-    return processVm(Syscall.PROCESS_VM_WRITEV, pid, address, from);
-  }
-
-  private static long processVm(int number, int pid, long address, MemorySegment local) {
-    if (!local.isNative()) {
+    if (!to.isNative()) {
       throw new IllegalArgumentException("expected a native segment");
     }
     try (Arena arena = Arena.ofConfined()) {
       MemorySegment vectors = arena.allocate(32, 8);
-      vectors.set(ValueLayout.JAVA_LONG, 0, local.address());
-      vectors.set(ValueLayout.JAVA_LONG, 8, local.byteSize());
+      vectors.set(ValueLayout.JAVA_LONG, 0, to.address());
+      vectors.set(ValueLayout.JAVA_LONG, 8, to.byteSize());
       vectors.set(ValueLayout.JAVA_LONG, 16, address);
-      vectors.set(ValueLayout.JAVA_LONG, 24, local.byteSize());
+      vectors.set(ValueLayout.JAVA_LONG, 24, to.byteSize());
       // SAFETY: one iovec each; the local one spans exactly the segment, which the caller keeps alive.
-      return raw(number, pid, vectors.address(), 1, vectors.address() + 16, 1, 0);
+      return raw(Syscall.PROCESS_VM_READV, pid, vectors.address(), 1, vectors.address() + 16, 1, 0);
     }
   }
 
@@ -249,11 +239,6 @@ public final class Kernel {
   public static int gettid() {
     // SAFETY: takes nothing.
     return (int) raw(Syscall.GETTID, 0, 0, 0);
-  }
-
-  public static int pidfdOpen(int pid) {
-    // SAFETY: takes numbers.
-    return (int) check("pidfd_open", raw(Syscall.PIDFD_OPEN, pid, 0, 0), pid);
   }
 
   /** A copy of a descriptor of another process; needs the right to trace it. */

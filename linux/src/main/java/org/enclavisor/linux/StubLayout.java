@@ -101,10 +101,6 @@ record StubLayout(
     return BLOCKS + (long) index * blockBytes;
   }
 
-  boolean inStub(long address) {
-    return address - stub >= 0 && address - stub < stubBytes();
-  }
-
   private static boolean crossesWindow(long start, long bytes) {
     return start / WINDOW != (start + bytes - 1) / WINDOW;
   }

@@ -280,10 +280,6 @@ final class StubProcessor implements LogicalProcessor {
     return inside && currentBase == base;
   }
 
-  boolean isInside() {
-    return inside;
-  }
-
   int index() {
     return index;
   }

@@ -17,7 +17,6 @@ public final class Syscall {
   public static final int MADVISE = 28;
   public static final int GETPID = 39;
   public static final int CLONE = 56;
-  public static final int EXIT = 60;
   public static final int WAIT4 = 61;
   public static final int FCNTL = 72;
   public static final int FTRUNCATE = 77;
@@ -33,18 +32,15 @@ public final class Syscall {
   public static final int EXIT_GROUP = 231;
   public static final int TGKILL = 234;
   public static final int WAITID = 247;
-  public static final int FALLOCATE = 285;
   public static final int EVENTFD2 = 290;
   public static final int PRLIMIT64 = 302;
   public static final int GETCPU = 309;
   public static final int PROCESS_VM_READV = 310;
-  public static final int PROCESS_VM_WRITEV = 311;
   public static final int SECCOMP = 317;
   public static final int GETRANDOM = 318;
   public static final int MEMFD_CREATE = 319;
   public static final int EXECVEAT = 322;
   public static final int PIDFD_SEND_SIGNAL = 424;
-  public static final int PIDFD_OPEN = 434;
   public static final int CLOSE_RANGE = 436;
   public static final int PIDFD_GETFD = 438;
 

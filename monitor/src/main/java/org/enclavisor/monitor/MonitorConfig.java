@@ -79,10 +79,4 @@ public record MonitorConfig(
     return new MonitorConfig(
         Optional.of(signer), provisioning, attributes, miscselect, maxEnclaveBits, cpuSvn, random, events);
   }
-
-  /** The same, with another source of secret numbers. */
-  public MonitorConfig withRandom(RandomGenerator source) {
-    return new MonitorConfig(
-        launchKeyHash, provisioning, attributes, miscselect, maxEnclaveBits, cpuSvn, source, events);
-  }
 }

@@ -22,11 +22,6 @@ public sealed interface EdlFunction {
       parameters = List.copyOf(parameters);
     }
 
-    /** Whether there is neither result nor parameter; such a function has no marshalling structure. */
-    public boolean isNaked() {
-      return returnType == CType.Basic.VOID && parameters.isEmpty();
-    }
-
     @Override
     public String toString() {
       return returnType.cName() + " " + name + "("

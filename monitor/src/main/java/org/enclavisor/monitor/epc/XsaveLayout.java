@@ -9,9 +9,6 @@ import org.enclavisor.monitor.spi.Machine;
  * <p>Immutable, thread-safe.
  */
 public final class XsaveLayout {
-  /** Bytes of the legacy region: x87, MXCSR and SSE. */
-  public static final int LEGACY = 512;
-
   /** Bytes of legacy region and header. */
   public static final int LEGACY_AND_HEADER = 576;
 
