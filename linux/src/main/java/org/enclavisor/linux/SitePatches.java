@@ -151,8 +151,9 @@ final class SitePatches {
   /**
    * Whether {@code mov eax, 4} stands before the ENCLU. The trap has proved the ENCLU's start only; so that the five
    * bytes before it are not the tail of another instruction, bytes that could make them one rule it out: a prefix
-   * before it, or an opcode that takes a 32-bit immediate shortly before. An INT3 in place of ENCLU's first byte is
-   * always right.
+   * before it, an opcode that takes a 32-bit immediate shortly before, or what makes B8 a ModRM or SIB byte with a
+   * 32-bit displacement of 4 whose base is not RAX (which held 4 at the trap, and nothing is mapped at 8). An INT3 in
+   * place of ENCLU's first byte is always right.
    */
   private boolean hasRoomForJump(long offset, int inPage) {
     if (inPage < MOV_BYTES + 3 || byteAt(offset - 5) != MOV_EAX || byteAt(offset - 4) != EEXIT) {
@@ -163,6 +164,12 @@ final class SitePatches {
     }
     int before = byteAt(offset - 6);
     if (before >= 0x40 && before <= 0x4F || before == 0x66 || before == 0x67) {
+      return false;
+    }
+    boolean lea = before == 0x8D;
+    boolean indexed = (before & 0xC7) == 0x84; // ModRM: a SIB byte and 32 bits of displacement follow
+    boolean otherBase = (byteAt(offset - 7) & 0xF1) == 0x41 && (before & 0xF0) != 0x50; // REX.B, but of no PUSH or POP
+    if (lea || indexed || otherBase) {
       return false;
     }
     for (int i = 6; i <= 8; i++) {

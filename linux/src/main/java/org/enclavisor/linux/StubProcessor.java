@@ -225,13 +225,8 @@ final class StubProcessor implements LogicalProcessor {
     if (signal == StubProcess.INTERRUPT) {
       return Exit.Interrupt.INSTANCE;
     }
-    // Two calls, uretprobe(2) and uprobe(2), pass by every seccomp filter; all they do here is raise SIGILL.
+    // A call that kernels let past every filter, uretprobe(2), raises SIGILL and is no exception.
     if (signal == Kernel.SIGSYS || signal == Kernel.SIGILL && forced) {
-      r.rip -= SYSCALL_BYTES;
-      return new Exit.Fault(INVALID_OPCODE, 0, 0);
-    }
-    if (signal == Kernel.SIGILL && vector != INVALID_OPCODE) {
-      // No exception: a call that kernels let past every filter and then refuse so (uretprobe, 335; uprobe, 336).
       r.rip -= SYSCALL_BYTES;
       return new Exit.Fault(INVALID_OPCODE, 0, 0);
     }

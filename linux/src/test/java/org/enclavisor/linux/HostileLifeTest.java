@@ -111,6 +111,35 @@ class HostileLifeTest {
     return registers.rax;
   }
 
+  /** An ENCLU behind what looks like MOV EAX, 4, and is the tail of something else: it does the same each time. */
+  @Test
+  void whatOnlyLooksLikeAMovIsLeftAlone() {
+    int[][] tails = {
+      {0x49, 0x8D, 0xB8, 4, 0, 0, 0}, // lea rdi, [r8 + 4]
+      {0x48, 0x8D, 0xB8, 4, 0, 0, 0}, // lea rdi, [rax + 4]
+      {0x48, 0x8D, 0xBC, 0xB8, 4, 0, 0, 0}, // lea rdi, [rax + 4 * rdi + 4]
+      {0x49, 0x8B, 0xB8, 4, 0, 0, 0} // mov rdi, [r8 + 4]
+    };
+    try (var platform = StubPlatform.open(); var testbed = new Testbed(platform, 1);
+        var processor = testbed.processor()) {
+      for (int tail = 0; tail < tails.length; tail++) {
+        int number = tail;
+        long rip = testbed.program(0x1000L * tail, c -> c.padTo(16).raw(tails[number]).enclu());
+        long first = 0;
+        for (int i = 0; i < 4; i++) {
+          var registers = testbed.at(rip);
+          registers.rax = 4;
+          registers.rdi = 1;
+          registers.r8 = testbed.address(Testbed.DATA);
+          assertThat(processor.enter(registers, Extended.KEEP)).as("tail %d", tail).isEqualTo(Exit.Enclu.INSTANCE);
+          assertThat(registers.rip).isEqualTo(rip + 16 + tails[tail].length);
+          first = i == 0 ? registers.rdi : first;
+          assertThat(registers.rdi).as("tail %d", tail).isEqualTo(first);
+        }
+      }
+    }
+  }
+
   /** A process that dies while a site is being patched is a death like any other, and nothing is thrown. */
   @Test
   void deathsWhileSitesArePatched() {
