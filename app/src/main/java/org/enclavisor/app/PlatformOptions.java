@@ -22,7 +22,7 @@ final class PlatformOptions {
       names = "--platform",
       defaultValue = "STUB",
       paramLabel = "NAME",
-      description = "stub (native speed, the default) or ptrace (strict, slower).")
+      description = "stub (native speed, the default) or ptrace (slower, never changes code).")
   private Kind kind;
 
   @Option(

@@ -100,8 +100,9 @@ class CommandLineTest {
     "run ../examples/hello --platform abacus", "inspect a b", "sign"})
   void wrongArgumentsAreUsageErrors(String line) {
     CommandLineRun run = expect(ExitCode.USAGE, line.split(" "));
-    assertThat(run.err()).isNotBlank();
+    assertThat(run.err()).contains("  next: ").as("a line or two, not a page of help").hasLineCount(2);
     assertThat(run.out()).isEmpty();
+    expectError(ExitCode.USAGE, "", line.split(" "));
   }
 
   @ParameterizedTest
@@ -193,6 +194,24 @@ class CommandLineTest {
     expectError(ExitCode.USAGE, "private", "run", "../examples/calls", "inner", "2");
     // Damages all of its saved state: ERESUME refuses it.
     expectError(ExitCode.LOST, "attack", "run", "../examples/hostile", "attack", "78", "0");
+  }
+
+  @Test
+  void whatWasKnownBeforeAFailureIsInItsJson() {
+    JsonNode run = expect(ExitCode.NO, "run", "../examples/exceptions", "divide", "1", "0", "--json").json();
+    assertThat(run.get("mrenclave").asString()).hasSize(64);
+    assertThat(run.get("calls").get(0).get("ecall").asString()).isEqualTo("divide");
+    JsonNode trace = expect(ExitCode.NO, "trace", "../examples/exceptions", "divide", "1", "0", "--json").json();
+    assertThat(trace.get("events").size()).isPositive();
+    assertThat(trace.get("error").get("cause").asString()).contains("#DE");
+  }
+
+  @Test
+  void whatCannotBeCalledIsSaidBeforeItIsLoaded() throws IOException {
+    expectError(ExitCode.USAGE, "can be loaded, but not called", "run", "../examples/bare", "anything");
+    Path lone = Files.copy(Hosting.image("hello"), folder.resolve("lone.so"));
+    expectError(ExitCode.USAGE, "no EDL", "run", lone.toString(), "hello", "you");
+    expectError(ExitCode.BAD_INPUT, "nowhere.edl", "run", HELLO, "--edl", "nowhere.edl");
   }
 
   @Test

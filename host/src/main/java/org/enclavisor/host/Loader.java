@@ -46,7 +46,10 @@ final class Loader {
         image
             .sigstruct()
             .orElseThrow(
-                () -> refused("SIGSTRUCT", "a signature in or beside the file", "none", "sign it: enclavisor sign"));
+                () ->
+                    refused(
+                        "SIGSTRUCT", "a signature in or beside the file", "none",
+                        "put its SIGSTRUCT beside it, in a file of the same name that ends in .sig"));
     Secs secs =
         switch (image.launch(MachineCapabilities.withXcr0(machine.xcr0()), config.debug())) {
           case LaunchDecision.Ready ready -> ready.secs();
