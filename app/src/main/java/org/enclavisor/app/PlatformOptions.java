@@ -5,6 +5,7 @@ import org.enclavisor.linux.StubPlatform;
 import org.enclavisor.linux.WaitPolicy;
 import org.enclavisor.linux.ptrace.PtracePlatform;
 import org.enclavisor.monitor.spi.Platform;
+import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Option;
 
 /** How enclave code is run. Mixed into every command that runs some. */
@@ -27,18 +28,24 @@ final class PlatformOptions {
 
   @Option(
       names = "--wait",
-      defaultValue = "AUTO",
       paramLabel = "POLICY",
-      description = "How the stub waits: auto, spin (two free cores) or same_core (one).")
-  private WaitPolicy wait;
+      description = "How the stub waits: auto (the default), spin (two free cores) or same_core (one).")
+  private @Nullable WaitPolicy wait;
 
   @Option(names = "--strict", description = "Never change enclave code in memory to leave it faster.")
   private boolean strict;
 
   Platform open() {
     return switch (kind) {
-      case STUB -> StubPlatform.open(StubOptions.DEFAULT.waiting(wait).strict(strict));
-      case PTRACE -> PtracePlatform.open();
+      case STUB ->
+          StubPlatform.open(StubOptions.DEFAULT.waiting(wait == null ? WaitPolicy.AUTO : wait).strict(strict));
+      case PTRACE -> {
+        if (wait != null || strict) {
+          throw new Failure(
+              ExitCode.USAGE, "--wait and --strict are the stub's: ptrace knows one way", "Leave them out.");
+        }
+        yield PtracePlatform.open();
+      }
     };
   }
 }

@@ -44,7 +44,11 @@ final class Clock {
   }
 
   Row ofCycles(String group, String name, double cycles) {
-    return new Row(group, name, cycles / cyclesPerNano, cycles, Optional.empty());
+    return new Row(group, name, nanos(cycles), cycles, Optional.empty());
+  }
+
+  double nanos(double cycles) {
+    return cycles / cyclesPerNano;
   }
 
   static double median(double[] values) {

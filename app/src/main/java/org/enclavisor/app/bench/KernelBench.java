@@ -88,9 +88,7 @@ final class KernelBench {
     Row nativeRow = clock.row(GROUP, kernel + ", native process", Clock.median(outside));
     Row enclaveRow = clock.row(GROUP, kernel + ", enclave", Clock.median(inside));
     Row.Ratio ratio = new Row.Ratio(Clock.median(ratios), nativeRow.name(), TARGET);
-    return List.of(
-        nativeRow,
-        new Row(GROUP, enclaveRow.name(), enclaveRow.nanos(), enclaveRow.cycles(), Optional.of(ratio)));
+    return List.of(nativeRow, enclaveRow.with(ratio));
   }
 
   private record Timed(long checksum, double nanos) {}

@@ -38,7 +38,12 @@ public record Row(String group, String name, double nanos, double cycles, Option
 
   /** This row, compared with another, of which it should be no more than {@code target} times. */
   Row against(Row other, double target) {
-    return new Row(group, name, nanos, cycles, Optional.of(new Ratio(nanos / other.nanos, other.name, target)));
+    return with(new Ratio(nanos / other.nanos, other.name, target));
+  }
+
+  /** This row with a ratio that was found otherwise. */
+  Row with(Ratio found) {
+    return new Row(group, name, nanos, cycles, Optional.of(found));
   }
 
   /** For {@code --json}. */

@@ -3,6 +3,7 @@ package org.enclavisor.app.bench;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.function.Supplier;
 import org.enclavisor.linux.Baselines;
 import org.enclavisor.linux.StubOptions;
 import org.enclavisor.linux.StubPlatform;
@@ -38,55 +39,71 @@ final class TransitionBench {
   List<Row> run() throws Exception {
     baselines.nativeCall(100_000); // compiles the loop
     rows.add(clock.ofCycles(GROUP, "native call from Java", baselines.nativeCall(100_000)));
-    rows.add(clock.ofCycles(GROUP, "system call", median(baselines::systemCall, 20_000)));
-    Row sameCore =
-        clock.ofCycles(GROUP, "futex hand-over, one core", median(baselines::futexRoundTripSameCore, 5_000));
-    rows.add(sameCore);
+    rows.add(clock.ofCycles(GROUP, "system call", baselines.systemCall(20_000)));
+    Baseline sameCore = new Baseline("futex hand-over, one core", () -> baselines.futexRoundTripSameCore(1_000));
+    rows.add(sameCore.row());
     if (processors > 1) {
-      Row spinning = clock.ofCycles(GROUP, "spinning hand-over", median(baselines::spinningRoundTrip, 100_000));
-      rows.add(spinning);
-      rows.add(
-          clock.ofCycles(GROUP, "futex hand-over, two cores", median(baselines::futexRoundTripOtherCore, 2_000)));
-      stub("EENTER+EEXIT, stub, spinning", WaitPolicy.SPIN, false, 1000, spinning, 8);
-      stub("EENTER+EEXIT, stub, spinning, strict", WaitPolicy.SPIN, true, 100, spinning, Double.NaN);
+      Baseline spinning = new Baseline("spinning hand-over", () -> baselines.spinningRoundTrip(50_000));
+      rows.add(spinning.row());
+      Baseline otherCore = new Baseline("futex hand-over, two cores", () -> baselines.futexRoundTripOtherCore(500));
+      rows.add(otherCore.row());
+      stub("EENTER+EEXIT, stub, spinning", WaitPolicy.SPIN, false, 5_000, spinning, 8);
+      stub("EENTER+EEXIT, stub, spinning, strict", WaitPolicy.SPIN, true, 200, spinning, Double.NaN);
     }
-    stub("EENTER+EEXIT, stub, one core", WaitPolicy.SAME_CORE, false, 100, sameCore, 1.4);
-    stub("EENTER+EEXIT, stub, one core, strict", WaitPolicy.SAME_CORE, true, 100, sameCore, Double.NaN);
+    stub("EENTER+EEXIT, stub, one core", WaitPolicy.SAME_CORE, false, 1_000, sameCore, 1.4);
+    stub("EENTER+EEXIT, stub, one core, strict", WaitPolicy.SAME_CORE, true, 200, sameCore, Double.NaN);
     try (PtracePlatform platform = PtracePlatform.open()) {
-      measure("EENTER+EEXIT, ptrace", platform, 20, sameCore, Double.NaN);
+      measure("EENTER+EEXIT, ptrace", platform, 100, sameCore, Double.NaN);
     }
     return rows;
   }
 
-  private void stub(String name, WaitPolicy policy, boolean strict, int batch, Row against, double target)
+  private void stub(String name, WaitPolicy policy, boolean strict, int batch, Baseline against, double target)
       throws Exception {
     try (StubPlatform platform = StubPlatform.open(StubOptions.DEFAULT.waiting(policy).strict(strict))) {
       measure(name, platform, batch, against, target);
     }
   }
 
-  private void measure(String name, Platform platform, int batch, Row against, double target) throws Exception {
+  /** Transition and baseline take turns, so that a slow spell of the machine falls on both; the median of pairs counts. */
+  private void measure(String name, Platform platform, int batch, Baseline against, double target) throws Exception {
     try (Monitor monitor = new Monitor(platform, MonitorConfig.defaults());
         SmallestEnclave.Loaded loaded = enclave.load(monitor)) {
       Registers registers = new Registers();
-      for (int i = 0; i < 200 * batch; i++) {
-        loaded.roundTrip(registers); // compiles the way
+      double[] ours = new double[SAMPLES];
+      double[] ratios = new double[SAMPLES];
+      for (int sample = -SAMPLES; sample < SAMPLES; sample++) {
+        long start = System.nanoTime();
+        for (int i = 0; i < batch; i++) {
+          loaded.roundTrip(registers);
+        }
+        double nanos = (double) (System.nanoTime() - start) / batch;
+        if (sample >= 0) { // those before compile the way
+          ours[sample] = nanos;
+          ratios[sample] = nanos / clock.nanos(against.cycles.get());
+        }
       }
-      Row row = clock.time(GROUP, name, SAMPLES, batch, () -> loaded.roundTrip(registers));
-      rows.add(row.against(against, target));
+      Row row = clock.row(GROUP, name, Clock.median(ours));
+      rows.add(row.with(new Row.Ratio(Clock.median(ratios), against.name, target)));
     }
   }
 
-  /** One way of measuring a baseline. */
-  private interface Baseline {
-    double cycles(int rounds);
-  }
+  /** Something of the machine's own to compare with. */
+  private final class Baseline {
+    private final String name;
+    private final Supplier<Double> cycles;
 
-  private static double median(Baseline baseline, int rounds) {
-    double[] cycles = new double[9];
-    for (int i = 0; i < cycles.length; i++) {
-      cycles[i] = baseline.cycles(rounds);
+    Baseline(String name, Supplier<Double> cycles) {
+      this.name = name;
+      this.cycles = cycles;
     }
-    return Clock.median(cycles);
+
+    Row row() {
+      double[] samples = new double[9];
+      for (int i = 0; i < samples.length; i++) {
+        samples[i] = cycles.get();
+      }
+      return clock.ofCycles(GROUP, name, Clock.median(samples));
+    }
   }
 }
