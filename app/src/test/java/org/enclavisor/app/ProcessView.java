@@ -6,6 +6,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.OptionalLong;
 import java.util.Set;
 import java.util.TreeSet;
 
@@ -87,13 +88,15 @@ final class ProcessView {
     return found;
   }
 
-  /** A field of {@code /proc/N/smaps_rollup} in bytes, for example {@code Pss}. */
-  static long memory(long process, String field) throws IOException {
-    for (String line : Files.readAllLines(Path.of("/proc/" + process + "/smaps_rollup"))) {
-      if (line.startsWith(field + ":")) {
-        return Long.parseLong(line.replaceAll("\\D", "")) * 1024;
-      }
+  /** A field of {@code /proc/N/smaps_rollup} in bytes, for example {@code Pss}; empty if we may not look. */
+  static OptionalLong memory(long process, String field) {
+    try {
+      return Files.readAllLines(Path.of("/proc/" + process + "/smaps_rollup")).stream()
+          .filter(line -> line.startsWith(field + ":"))
+          .mapToLong(line -> Long.parseLong(line.replaceAll("\\D", "")) * 1024)
+          .findFirst();
+    } catch (IOException e) {
+      return OptionalLong.empty();
     }
-    throw new IOException("no " + field + " of process " + process);
   }
 }
