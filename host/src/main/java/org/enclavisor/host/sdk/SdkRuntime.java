@@ -210,6 +210,10 @@ public final class SdkRuntime implements AutoCloseable {
         }
         case EnterOutcome.Refused refused -> {
           slot.breakDown();
+          if (closed) {
+            // EREMOVE is at work, or done: what it refuses with says less than that.
+            return new CallOutcome.Lost("the enclave was closed during the call", true);
+          }
           return new CallOutcome.Lost(
               call.leaf() + " was refused with " + refused.fault() + afterFault(slot), closed);
         }
