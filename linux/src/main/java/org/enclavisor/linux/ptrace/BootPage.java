@@ -13,11 +13,13 @@ import org.enclavisor.linux.asm.Reg;
  * The program that an enclave process is executed from, and the one page of it that stays: an ELF header, a few
  * instructions that wait to be traced, a SYSCALL instruction for the keeper, and the constants that its calls point to.
  * It is read-only, and the same in every process, so that enclave code may know it; a SYSCALL made there is as good as
- * one made anywhere else.
+ * one made anywhere else. At its end stands a table of alternate signal stacks, one for each thread that may come: where
+ * enclave code could write it, it could keep a thread from being made.
  *
  * @param address where the page lies
+ * @param threads how many threads there may be beside the keeper
  */
-record BootPage(long address) {
+record BootPage(long address, int threads) {
   private static final int ENTRY = 0x80;
   private static final int GADGET = 0x200;
   private static final int SYSCALL_LENGTH = 2;
@@ -25,6 +27,9 @@ record BootPage(long address) {
   private static final int SOCK_FPROG = 0x2c0;
   private static final int NO_SIGNALS = 0x2d0;
   private static final int FILTER = 0x300;
+  private static final int STACKS = 0x400;
+  /** struct stack_t: ss_sp, ss_flags, ss_size. */
+  private static final int STACK_BYTES = 24;
 
   private static final int PR_SET_PDEATHSIG = 1;
   private static final long SA_SIGINFO = 4;
@@ -47,6 +52,11 @@ record BootPage(long address) {
   private static final int[] ALLOWED = {
     Syscall.MPROTECT, Syscall.CLONE, Syscall.SIGALTSTACK, EnclaveProcess.SYS_PAUSE
   };
+
+  /** Bytes of all, whole pages: one for up to 128 threads. */
+  static int bytes(int threads) {
+    return STACKS + threads * STACK_BYTES + Kernel.PAGE - 1 & -Kernel.PAGE;
+  }
 
   /** A SYSCALL instruction with an INT3 behind it. */
   long gadget() {
@@ -73,19 +83,34 @@ record BootPage(long address) {
     return address + NO_SIGNALS;
   }
 
+  /** A {@code stack_t}: a thread's alternate signal stack. */
+  long signalStack(int thread) {
+    return address + STACKS + (long) thread * STACK_BYTES;
+  }
+
   /** A {@code struct sock_fprog}: the seccomp filter. */
   long filter() {
     return address + SOCK_FPROG;
   }
 
   boolean contains(long rip) {
-    return rip >= address && rip < address + Kernel.PAGE;
+    return rip >= address && rip < address + bytes(threads);
   }
 
-  /** The program file. */
-  byte[] program(int parent) {
-    var page = ByteBuffer.allocate(Kernel.PAGE).order(ByteOrder.LITTLE_ENDIAN);
-    page.put(0, elfHeader());
+  /**
+   * The program file.
+   *
+   * @param parent the process that will trace it
+   * @param frames the address of their areas for signal frames, one behind the other
+   * @param frameBytes bytes of each
+   */
+  byte[] program(int parent, long frames, int frameBytes) {
+    var page = ByteBuffer.allocate(bytes(threads)).order(ByteOrder.LITTLE_ENDIAN);
+    page.put(0, elfHeader(page.capacity()));
+    for (int i = 0; i < threads; i++) {
+      int at = STACKS + i * STACK_BYTES;
+      page.putLong(at, frames + (long) i * frameBytes).putInt(at + 8, 0).putLong(at + 16, frameBytes);
+    }
     page.put(ENTRY, waitToBeTraced(parent));
     page.put(GADGET, new Assembler(gadget()).syscall().bytes(0xcc).toBytes());
     page.position(SIGACTION);
@@ -97,7 +122,7 @@ record BootPage(long address) {
   }
 
   /** ELF64 header and one program header: the whole file, readable and executable (System V ABI, chapters 4 and 5). */
-  private byte[] elfHeader() {
+  private byte[] elfHeader(int bytes) {
     var header = ByteBuffer.allocate(64 + 56).order(ByteOrder.LITTLE_ENDIAN);
     header.put(new byte[] {0x7f, 'E', 'L', 'F', 2, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0});
     header.putShort((short) 2).putShort((short) 62).putInt(1); // ET_EXEC, EM_X86_64
@@ -105,7 +130,7 @@ record BootPage(long address) {
     header.putShort((short) 64).putShort((short) 56).putShort((short) 1);
     header.putShort((short) 0).putShort((short) 0).putShort((short) 0);
     header.putInt(1).putInt(5).putLong(0).putLong(address).putLong(address); // PT_LOAD, R and X
-    header.putLong(Kernel.PAGE).putLong(Kernel.PAGE).putLong(Kernel.PAGE);
+    header.putLong(bytes).putLong(bytes).putLong(Kernel.PAGE);
     return header.array();
   }
 

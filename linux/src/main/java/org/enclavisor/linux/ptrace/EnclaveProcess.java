@@ -59,7 +59,7 @@ final class EnclaveProcess {
     this.frames = memories.frames();
     this.enclave = memories.enclave();
     this.arena = memories.arena();
-    this.boot = new BootPage(placement.bootPage());
+    this.boot = new BootPage(placement.bootPage(), layout.processors());
     this.ordinary = new UserRegs(memories.arena());
     this.work = new UserRegs(memories.arena());
   }
@@ -80,7 +80,9 @@ final class EnclaveProcess {
    *     to reap what there may be
    */
   static EnclaveProcess start(Ptrace ptrace, Placement placement, AddressSpaceLayout layout, Memories memories) {
-    byte[] file = new BootPage(placement.bootPage()).program(Kernel.getpid());
+    byte[] file =
+        new BootPage(placement.bootPage(), layout.processors())
+            .program(Kernel.getpid(), placement.frames(), frameBytes());
     int program = Kernel.memfdProgram("enclavisor-enclave", file);
     ChildProcess child;
     try {
@@ -221,7 +223,7 @@ final class EnclaveProcess {
     MemorySegment frame = frames.asSlice((long) index * frameBytes(), frameBytes());
     long frameAddress = placement.frames() + (long) index * frameBytes();
     var thread = new EnclaveThread(arena, ptrace, this, tid, frame, frameAddress);
-    thread.prepare();
+    thread.prepare(boot.signalStack(index));
     return thread;
   }
 

@@ -1,7 +1,5 @@
 package org.enclavisor.linux.ptrace;
 
-import static java.lang.foreign.ValueLayout.JAVA_INT;
-import static java.lang.foreign.ValueLayout.JAVA_LONG;
 
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -57,17 +55,14 @@ final class EnclaveThread {
     return tid;
   }
 
-  /** Gives a new thread its alternate signal stack. */
-  void prepare() {
-    frame.set(JAVA_LONG, 0, frameAddress); // stack_t: ss_sp, ss_flags, ss_size
-    frame.set(JAVA_INT, 8, 0);
-    frame.set(JAVA_LONG, 16, frame.byteSize());
-    process.prepareCall(work, Syscall.SIGALTSTACK, frameAddress, 0, 0, 0, 0, 0);
+  /** Gives a new thread its alternate signal stack, which a {@code stack_t} of the boot page's table names. */
+  void prepare(long signalStack) {
+    process.prepareCall(work, Syscall.SIGALTSTACK, signalStack, 0, 0, 0, 0, 0);
     ptrace.writeRegisters(tid, work);
     ptrace.resume(tid);
     EnclaveProcess.finish(ptrace, tid);
     ptrace.readRegisters(tid, work);
-    Kernel.check("sigaltstack in the enclave process", work.get(UserRegs.RAX), frameAddress);
+    Kernel.check("sigaltstack in the enclave process", work.get(UserRegs.RAX), signalStack);
   }
 
   /** Makes it a thread that has never run. */

@@ -49,7 +49,7 @@ record Placement(long enclave, long untrusted, long frames, long bootPage) {
     taken.add(new Range(enclave, size));
     long untrusted = place(taken, UNTRUSTED, layout.untrustedSize());
     long frames = place(taken, OURS, framesSize);
-    long bootPage = place(taken, OURS, Kernel.PAGE);
+    long bootPage = place(taken, OURS, BootPage.bytes(layout.processors()));
     return new Placement(enclave, untrusted, frames, bootPage);
   }
 

@@ -20,6 +20,7 @@ import org.enclavisor.monitor.spi.Registers;
 import org.enclavisor.testkit.Code;
 import org.enclavisor.testkit.KilledJvm;
 import org.enclavisor.testkit.Leaks;
+import org.enclavisor.testkit.Reg;
 import org.enclavisor.testkit.Testbed;
 import org.junit.jupiter.api.Test;
 
@@ -77,7 +78,7 @@ class PtraceContainmentTest {
     try (var platform = PtracePlatform.open(); var testbed = new Testbed(platform, 1);
         var processor = testbed.processor()) {
       var layout = new AddressSpaceLayout(0, Testbed.SIZE, Testbed.UNTRUSTED_SIZE, 1);
-      var boot = new BootPage(Placement.of(layout, EnclaveProcess.frameBytes()).bootPage());
+      var boot = new BootPage(Placement.of(layout, EnclaveProcess.frameBytes()).bootPage(), 1);
       for (long rip : new long[] {boot.gadget(), boot.handler(), boot.afterGadget(), boot.address()}) {
         var registers = testbed.at(rip);
         registers.rax = 231; // exit_group
@@ -103,6 +104,31 @@ class PtraceContainmentTest {
         assertThat(processor.enter(registers, Extended.KEEP)).isEqualTo(new Exit.Fault(6, 0, 0));
         assertThat(registers.rip).isEqualTo(rip);
         assertThat(registers.rax).isEqualTo(number);
+      }
+    }
+  }
+
+  /** Where a thread's signals will be taken is nothing that another thread of the enclave can change. */
+  @Test
+  void aThreadIsMadeWhileAnotherTramplesOnItsSignalStack() {
+    for (int i = 0; i < 20; i++) {
+      try (var platform = PtracePlatform.open(); var testbed = new Testbed(platform, 2);
+          var first = testbed.processor()) {
+        var layout = new AddressSpaceLayout(0, Testbed.SIZE, Testbed.UNTRUSTED_SIZE, 2);
+        var registers = testbed.at(testbed.program(0x1000, c -> {
+          var loop = c.label();
+          c.bind(loop).store(Reg.RBX, 0, Reg.RAX).store(Reg.RBX, 16, Reg.RAX).lockInc(Reg.RCX, 0).jmp(loop);
+        }));
+        registers.rax = 1;
+        registers.rbx = Placement.of(layout, 2L * EnclaveProcess.frameBytes()).frames() + EnclaveProcess.frameBytes();
+        registers.rcx = testbed.space().untrustedBase();
+        var trampling = Testbed.start(first, registers);
+        testbed.awaitUntrusted(0, 100);
+        var second = testbed.processor();
+        assertThat(second.enter(testbed.at(testbed.program(Code::enclu)), Extended.KEEP))
+            .isEqualTo(Exit.Enclu.INSTANCE);
+        first.interrupt();
+        assertThat(Testbed.await(trampling)).isEqualTo(Exit.Interrupt.INSTANCE);
       }
     }
   }
@@ -133,7 +159,7 @@ class PtraceContainmentTest {
         var processor = testbed.processor()) {
       long rip = testbed.program(c -> {
         var loop = c.label();
-        c.bind(loop).lockInc(org.enclavisor.testkit.Reg.RBX, 0).jmp(loop);
+        c.bind(loop).lockInc(Reg.RBX, 0).jmp(loop);
       });
       int pid = ((PtraceAddressSpace) testbed.space()).pid();
       Registers registers = testbed.at(rip);
@@ -153,7 +179,7 @@ class PtraceContainmentTest {
 
   @Test
   void nothingSurvivesAKilledJvm() {
-    KilledJvm.assertNothingSurvives(Opener.class, "--enable-native-access=ALL-UNNAMED");
+    KilledJvm.assertNothingSurvives(Opener.class);
   }
 
   @Test
