@@ -21,7 +21,9 @@ import org.enclavisor.host.Enclave;
 import org.enclavisor.host.EnclaveException;
 import org.enclavisor.host.EnclaveLostException;
 import org.enclavisor.host.HostConfig;
+import org.enclavisor.host.SgxStatus;
 import org.enclavisor.testkit.Leaks;
+import org.enclavisor.testkit.ProcessView;
 import org.enclavisor.testkit.Seeded;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
@@ -44,9 +46,11 @@ class HostileEnclaveTest {
   /** After so long a call is taken to be one that never returns. */
   private static final long PATIENCE = 2;
 
-  private static final int STORM = 2000;
+  private static final int ANYWHERE = 0x1000;
+  private static final int CRASHED = SgxStatus.SGX_ERROR_ENCLAVE_CRASHED.code();
+  private static final int STACK_OVERRUN = SgxStatus.SGX_ERROR_STACK_OVERRUN.code();
 
-  /** They end by themselves, but take their time; {@link HostileSampleTest} tries most of them. */
+  /** They end by themselves, but take their time; {@link HostileThreadsTest} tries most of them. */
   private static final Set<String> LONG =
       Set.of("LOOP", "STORM", "FIND_PAGE", "FIND_SYSCALL", "RACE_FRAME", "RACE_PAGE", "LEAVES");
 
@@ -56,6 +60,10 @@ class HostileEnclaveTest {
     ANY,
     /** Not with a value from which the enclave has something: at most an error code. */
     STOPPED,
+    /** With an exception that the enclave's own runtime did not survive, or with the end of the enclave. */
+    CRASHED,
+    /** The enclave cannot go on, but nobody killed it. */
+    LOST,
     /** With 1: it was harmless, and went by unnoticed. */
     ONE
   }
@@ -109,6 +117,14 @@ class HostileEnclaveTest {
               assertThat(value).as(what).isNegative();
             }
           }
+          case CRASHED -> {
+            if (outcome instanceof EnclaveException e) {
+              assertThat(e.status()).as(what).isIn(CRASHED, STACK_OVERRUN);
+            } else {
+              assertThat(outcome).as(what).isInstanceOf(EnclaveLostException.class);
+            }
+          }
+          case LOST -> assertThat(outcome).as(what).isInstanceOf(EnclaveLostException.class);
           case ONE -> assertThat(outcome).as(what).isEqualTo(1L);
         }
         assertOthersGoOn(what);
@@ -197,13 +213,17 @@ class HostileEnclaveTest {
   void systemCalls() throws IOException {
     try (var arena = new Arena()) {
       for (String name : List.of("GETPID", "EXIT_GROUP", "FORK", "SIGNAL_PARENT", "MAKE_CODE_WRITABLE", "OPEN_FILE",
-          "FORGE_SIGRETURN", "SYSENTER", "INT_80", "COMPATIBILITY_MODE", "VSYSCALL")) {
-        arena.attack(name, name.equals("FORGE_SIGRETURN") ? End.ANY : End.STOPPED, 0);
+          "FORGE_SIGRETURN", "COMPATIBILITY_MODE")) {
+        arena.attack(name, End.CRASHED, 0);
       }
-      arena.attack("MAP_MEMORY", End.STOPPED, 4096, 1L << 40);
-      arena.attack("UNMAP", End.STOPPED, arena.addresses(false).stream().mapToLong(a -> a & -4096).limit(12).toArray());
+      for (String name : List.of("SYSENTER", "INT_80", "VSYSCALL")) {
+        arena.attack(name, End.STOPPED, 0);
+      }
+      arena.attack("MAP_MEMORY", End.CRASHED, 4096, 1 << 20, 1L << 40);
+      arena.attack("UNMAP", End.CRASHED, ANYWHERE);
+      arena.attack("UNMAP", End.CRASHED, arena.addresses(false).stream().mapToLong(a -> a & -4096).limit(12).toArray());
       // clone, exec, ptrace, prctl, futex, set_tid_address, tgkill, seccomp, memfd_create, io_uring_setup, x32's getpid
-      arena.attack("ANY_SYSCALL", End.STOPPED, 56, 57, 58, 59, 101, 157, 218, 234, 317, 319, 425, 0x40000000 + 39, -1);
+      arena.attack("ANY_SYSCALL", End.CRASHED, 56, 57, 58, 59, 101, 157, 218, 234, 317, 319, 425, 0x40000000 + 39, -1);
     }
   }
 
@@ -216,6 +236,7 @@ class HostileEnclaveTest {
       if (way != Way.STUB_STRICT) { // nothing is different there, and what hangs takes its time to be ended
         arena.attack("JUMP", End.ANY, code);
       }
+      arena.attack("JUMP", End.CRASHED, ANYWHERE);
       arena.attack("JUMP", End.ANY, WORDS);
       arena.attack("CALL", End.ANY, WORDS);
       arena.attack("LEAVE_ANYWHERE", End.ANY, WORDS);
@@ -233,42 +254,47 @@ class HostileEnclaveTest {
       arena.attack("READ", End.ANY, WORDS);
       arena.attack("WRITE", End.ANY, memory);
       arena.attack("WRITE", End.ANY, WORDS);
+      arena.attack("WRITE", End.CRASHED, ANYWHERE);
       arena.attack("REPORT_ANYWHERE", End.ANY, memory);
       arena.attack("REPORT_ANYWHERE", End.ANY, WORDS);
-      arena.attack("WRITE_OWN_CODE", End.STOPPED, 0);
-      arena.attack("WRITE_OWN_TCS", End.STOPPED, 0);
-      arena.attack("RUN_OWN_DATA", End.STOPPED, 0);
+      arena.attack("REPORT_ANYWHERE", End.CRASHED, 1 << 20);
+      arena.attack("WRITE_OWN_CODE", End.CRASHED, 0);
+      arena.attack("WRITE_OWN_TCS", End.CRASHED, 0);
+      arena.attack("RUN_OWN_DATA", End.CRASHED, 0);
     }
   }
 
   @Test
   void stacks() throws IOException {
     try (var arena = new Arena()) {
-      arena.attack("NO_STACK", End.STOPPED, 0);
-      arena.attack("WILD_STACK", End.STOPPED, WORDS);
+      arena.attack("NO_STACK", End.CRASHED, 0);
+      arena.attack("WILD_STACK", End.CRASHED, WORDS);
       arena.attack("NO_STACK_LEAF", End.ONE, 0);
       arena.attack("WILD_STACK_LEAF", End.ONE, WORDS);
       long[] memory = arena.addresses(false).stream().mapToLong(Long::longValue).limit(20).toArray();
-      arena.attack("WILD_STACK", End.STOPPED, memory);
+      arena.attack("WILD_STACK", End.CRASHED, memory);
       arena.attack("WILD_STACK_LEAF", End.ONE, memory);
-      arena.attack("EXHAUST_STACK", End.STOPPED, 0);
+      arena.attack("EXHAUST_STACK", End.CRASHED, 0);
     }
   }
 
   @Test
   void flagsAndControlRegisters() throws IOException {
     try (var arena = new Arena()) {
-      for (String name : List.of("TRAP_FLAG", "TRAP_FLAG_LEAF", "ALIGNMENT_CHECK", "TRAP_FLAG_EXIT")) {
+      for (String name : List.of("TRAP_FLAG", "TRAP_FLAG_LEAF", "TRAP_FLAG_EXIT")) {
         arena.attack(name, End.ANY, 0);
       }
-      for (String name : List.of("DIRECTION_FLAG_LEAF", "ALIGNMENT_FLAG_LEAF", "UNMASKED_FLOAT_LEAF", "SELECTORS_LEAF")) {
+      arena.attack("ALIGNMENT_CHECK", End.CRASHED, 0);
+      for (String name :
+          List.of("DIRECTION_FLAG_LEAF", "ALIGNMENT_FLAG_LEAF", "UNMASKED_FLOAT_LEAF", "SELECTORS_LEAF")) {
         arena.attack(name, End.ONE, 0);
       }
+      arena.attack("SEGMENT_BASES_LEAF", End.ONE, ANYWHERE);
       arena.attack("SEGMENT_BASES_LEAF", End.ANY, WORDS);
-      arena.attack("SEGMENT_BASES_FAULT", End.STOPPED, WORDS);
+      arena.attack("SEGMENT_BASES_FAULT", End.CRASHED, WORDS);
       long[] memory = arena.addresses(false).stream().mapToLong(Long::longValue).limit(20).toArray();
       arena.attack("SEGMENT_BASES_LEAF", End.ANY, memory);
-      arena.attack("SEGMENT_BASES_FAULT", End.STOPPED, memory);
+      arena.attack("SEGMENT_BASES_FAULT", End.CRASHED, memory);
     }
   }
 
@@ -277,9 +303,10 @@ class HostileEnclaveTest {
     try (var arena = new Arena()) {
       arena.attack("LEAF", End.ANY, upTo(16));
       arena.attack("LEAF", End.ANY, WORDS);
-      arena.attack("PRIVILEGED", End.STOPPED, upTo(7));
+      arena.attack("LEAF", End.CRASHED, 2, 3, 0x7f); // EENTER, ERESUME, and none
+      arena.attack("PRIVILEGED", End.CRASHED, upTo(7));
       arena.attack("CPUID", End.ANY, 0, 7, 0x12, -1);
-      arena.attack("SOFTWARE_INTERRUPT", End.STOPPED, 0);
+      arena.attack("SOFTWARE_INTERRUPT", End.CRASHED, 0);
       arena.attack("IRET", End.ANY, 0);
     }
   }
@@ -298,16 +325,12 @@ class HostileEnclaveTest {
       // TF, DF, AC, NT, IOPL, VM, RF, one by one.
       arena.attack("FRAME_RFLAGS", End.ANY, LongStream.range(0, 22).map(bit -> 1L << bit).toArray());
       arena.attack("FRAME_XSTATE_BV", End.ANY, LongStream.range(0, 64).map(bit -> 1L << bit).toArray());
-      arena.attack("FRAME_XSAVE_HEADER", End.ANY, 0);
-      arena.attack("FRAME_ALL", End.ANY, 0);
-    }
-  }
-
-  @Test
-  void aStormOfExceptionsIsServedOneByOne() throws IOException {
-    try (var arena = new Arena()) {
-      assertThat(arena.attempt(attacks.get("STORM"), STORM, End.ONE, "STORM")).isEqualTo((long) STORM);
-      arena.assertOthersGoOn("STORM");
+      arena.attack("FRAME_RFLAGS", End.ANY, 0xffff_ffffL);
+      arena.attack("FRAME_BASES", End.LOST, Long.MAX_VALUE);
+      arena.attack("FRAME_XSTATE_BV", End.LOST, Long.MAX_VALUE);
+      arena.attack("FRAME_MXCSR", End.LOST, 0xffff_ffffL);
+      arena.attack("FRAME_XSAVE_HEADER", End.LOST, 0);
+      arena.attack("FRAME_ALL", End.LOST, 0);
     }
   }
 

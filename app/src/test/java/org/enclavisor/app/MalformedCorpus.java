@@ -16,6 +16,7 @@ import org.enclavisor.host.HostException;
 import org.enclavisor.host.LoadException;
 import org.enclavisor.image.Images;
 import org.enclavisor.isa.Digest32;
+import org.enclavisor.testkit.ProcessView;
 import org.enclavisor.testkit.Seeded;
 
 /**

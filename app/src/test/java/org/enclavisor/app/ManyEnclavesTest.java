@@ -11,6 +11,7 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import org.enclavisor.host.Enclave;
 import org.enclavisor.testkit.Leaks;
+import org.enclavisor.testkit.ProcessView;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;

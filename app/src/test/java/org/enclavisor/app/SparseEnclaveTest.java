@@ -18,6 +18,7 @@ import org.enclavisor.image.sign.EnclaveSigner;
 import org.enclavisor.image.sign.PemKeys;
 import org.enclavisor.image.sign.SigningConfig;
 import org.enclavisor.image.sign.SigningOptions;
+import org.enclavisor.testkit.ProcessView;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 

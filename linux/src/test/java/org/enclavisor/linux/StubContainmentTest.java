@@ -118,7 +118,7 @@ class StubContainmentTest {
 
   @Test
   void nothingSurvivesAKilledJvm() {
-    KilledJvm.assertNothingSurvives(Opener.class, "--enable-native-access=ALL-UNNAMED");
+    KilledJvm.assertNothingSurvives(Opener.class);
   }
 
   @Test

@@ -36,6 +36,7 @@ import org.enclavisor.monitor.spi.Registers;
 import org.enclavisor.testkit.SampleEnclave.Loaded;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
 /**
@@ -44,7 +45,8 @@ import org.junit.jupiter.api.Test;
  */
 public abstract class HostileEnclaveContract extends EnclaveFixture {
   private static final long PATIENCE_SECONDS = 20;
-  private static final long BUDGET_SECONDS = 10;
+  private static final long BUDGET_SECONDS = 3;
+  private static final long LONG_BUDGET_SECONDS = 60;
   private static final long ATTACK_MILLIS = 50;
   private static final int PAGE = 4096;
 
@@ -85,7 +87,12 @@ public abstract class HostileEnclaveContract extends EnclaveFixture {
 
     /** One attack by the first thread, to its end and out of the enclave. */
     EnterOutcome attack(Registers registers) {
-      EnterOutcome outcome = bounded(loaded, 0, () -> eenter(loaded, 0, registers));
+      return attack(registers, ATTACK_MILLIS);
+    }
+
+    /** The same, interrupted only after so many milliseconds. */
+    EnterOutcome attack(Registers registers, long millis) {
+      EnterOutcome outcome = bounded(loaded, 0, millis, () -> eenter(loaded, 0, registers));
       switch (outcome) {
         case Exited _ -> {}
         case EnterOutcome.Faulted _, EnterOutcome.Interrupted _ -> recover();
@@ -114,9 +121,13 @@ public abstract class HostileEnclaveContract extends EnclaveFixture {
 
   /** What comes of an entry that may never end by itself: it is interrupted after a while. */
   private EnterOutcome bounded(Loaded loaded, int thread, Supplier<EnterOutcome> entry) {
+    return bounded(loaded, thread, ATTACK_MILLIS, entry);
+  }
+
+  private EnterOutcome bounded(Loaded loaded, int thread, long millis, Supplier<EnterOutcome> entry) {
     var outcome = start(entry);
     try {
-      return outcome.get(ATTACK_MILLIS, TimeUnit.MILLISECONDS);
+      return outcome.get(millis, TimeUnit.MILLISECONDS);
     } catch (TimeoutException e) {
       return interrupted(loaded, thread, outcome);
     } catch (InterruptedException | ExecutionException e) {
@@ -182,7 +193,7 @@ public abstract class HostileEnclaveContract extends EnclaveFixture {
       for (int number = 0; number < 480; number++) {
         var registers = host();
         registers.rdi = number;
-        EnterOutcome outcome = attacker.attack(registers);
+        EnterOutcome outcome = attacker.attack(registers, TimeUnit.SECONDS.toMillis(PATIENCE_SECONDS));
         if (!UNFILTERED.contains(number)) {
           assertThat(outcome).as("call %d", number).isEqualTo(new EnterOutcome.Faulted(Vector.UD, 0, 0));
         }
@@ -193,12 +204,22 @@ public abstract class HostileEnclaveContract extends EnclaveFixture {
 
   @Test
   void jumpsIntoOurCodeHarmNobody() {
+    jumpIntoOurCode(BUDGET_SECONDS);
+  }
+
+  @Test
+  @Tag("soak")
+  void jumpsIntoOurCodeForLongHarmNobody() {
+    jumpIntoOurCode(LONG_BUDGET_SECONDS);
+  }
+
+  private void jumpIntoOurCode(long seconds) {
     var seeded = Seeded.named("jumpsIntoOurCode");
     // mov rax, rdx; jmp rdi: with a stack full of addresses and numbers
     var attacker = new Attacker(HostileEnclave.of(c -> c.mov(RAX, RDX).jmp(RDI)));
     var executable = areas(attacker.loaded, 'x');
     // Anywhere, for as long as there is time: some jumps end in a loop, and each of these takes a while.
-    long deadline = System.nanoTime() + TimeUnit.SECONDS.toNanos(BUDGET_SECONDS);
+    long deadline = System.nanoTime() + TimeUnit.SECONDS.toNanos(seconds);
     int jumps = 0;
     while (System.nanoTime() < deadline) {
       Area area = seeded.oneOf(executable);
@@ -212,7 +233,6 @@ public abstract class HostileEnclaveContract extends EnclaveFixture {
       attacker.attack(registers);
       jumps++;
     }
-    System.out.println("jumps into our code: " + jumps + ", of which killed their own enclave: " + attacker.deaths);
     assertThat(jumps).isPositive();
   }
 

@@ -8,21 +8,20 @@ import java.io.IOException;
 import java.io.InputStreamReader;
 import java.io.UncheckedIOException;
 import java.lang.reflect.InvocationTargetException;
-import java.nio.file.Files;
-import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Set;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Supplier;
-import java.util.stream.Collectors;
 import org.enclavisor.monitor.spi.Platform;
 
 /**
  * A JVM that runs enclaves and is killed, to see that nothing survives it. {@link #main} is what it runs.
  */
 public final class KilledJvm {
-  private static final String READY = "ready";
+  /** What the program says when it can be killed. */
+  public static final String READY = "ready";
 
   private KilledJvm() {}
 
@@ -30,14 +29,23 @@ public final class KilledJvm {
    * Starts a JVM with enclaves that run and enclaves that wait, kills it, and fails unless all its processes go too.
    *
    * @param platform opens the platform; it needs a constructor without arguments
-   * @param jvmArguments what this platform needs of a JVM
    */
-  public static void assertNothingSurvives(Class<? extends Supplier<Platform>> platform, String... jvmArguments) {
-    var command = new java.util.ArrayList<String>();
+  public static void assertNothingSurvives(Class<? extends Supplier<Platform>> platform) {
+    assertNothingSurvives(KilledJvm.class, 2, platform.getName());
+  }
+
+  /**
+   * The same with another program, which has to write a line {@code ready} as soon as it can be killed.
+   *
+   * @param program has a main method
+   * @param processes how many processes it has made by then, at least
+   */
+  public static void assertNothingSurvives(Class<?> program, int processes, String... arguments) {
+    var command = new ArrayList<String>();
     command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
-    command.addAll(List.of(jvmArguments));
-    command.addAll(List.of("-cp", System.getProperty("java.class.path")));
-    command.addAll(List.of(KilledJvm.class.getName(), platform.getName()));
+    command.addAll(List.of("--enable-native-access=ALL-UNNAMED", "-XX:+UseSerialGC"));
+    command.addAll(List.of("-cp", System.getProperty("java.class.path"), program.getName()));
+    command.addAll(List.of(arguments));
     try {
       Process jvm = new ProcessBuilder(command).redirectErrorStream(true).start();
       try (var output = new BufferedReader(new InputStreamReader(jvm.getInputStream()))) {
@@ -47,8 +55,8 @@ public final class KilledJvm {
           said.append(line).append('\n');
         }
         assertThat(line).as("the JVM said: %s", said).isEqualTo(READY);
-        Set<Long> enclaves = childrenOf(jvm.pid());
-        assertThat(enclaves).as("enclave processes").hasSizeGreaterThanOrEqualTo(2);
+        Set<Long> enclaves = ProcessView.children(jvm.pid());
+        assertThat(enclaves).as("enclave processes").hasSizeGreaterThanOrEqualTo(processes);
         jvm.destroyForcibly();
         assertThat(jvm.waitFor(10, TimeUnit.SECONDS)).isTrue();
         assertGone(enclaves);
@@ -65,44 +73,10 @@ public final class KilledJvm {
 
   private static void assertGone(Set<Long> processes) {
     long deadline = System.nanoTime() + TimeUnit.SECONDS.toNanos(10);
-    while (processes.stream().anyMatch(KilledJvm::lives) && System.nanoTime() < deadline) {
+    while (processes.stream().anyMatch(ProcessView::lives) && System.nanoTime() < deadline) {
       Thread.onSpinWait();
     }
-    assertThat(processes).as("processes that survived").noneMatch(KilledJvm::lives);
-  }
-
-  private static Set<Long> childrenOf(long parent) {
-    try (var processes = Files.list(Path.of("/proc"))) {
-      return processes
-          .map(p -> p.getFileName().toString())
-          .filter(name -> name.chars().allMatch(Character::isDigit))
-          .map(Long::valueOf)
-          .filter(process -> stat(process).length > 1 && stat(process)[1].equals(Long.toString(parent)))
-          .collect(Collectors.toSet());
-    } catch (IOException e) {
-      throw new UncheckedIOException(e);
-    }
-  }
-
-  /** A zombie is dead; that nobody has reaped it is no concern of its parent, who is dead too. */
-  private static boolean lives(long process) {
-    String[] stat = stat(process);
-    return stat.length > 0 && !stat[0].equals("Z") && !stat[0].equals("X");
-  }
-
-  /** State, parent and so on of a process; nothing if there is none. */
-  private static String[] stat(long process) {
-    try {
-      String stat = Files.readString(Path.of("/proc/" + process + "/stat"));
-      return stat.substring(stat.lastIndexOf(')') + 2).split(" ");
-    } catch (NoSuchFileException e) {
-      return new String[0];
-    } catch (IOException e) {
-      if (e.getMessage() != null && e.getMessage().contains("No such process")) {
-        return new String[0];
-      }
-      throw new UncheckedIOException(e);
-    }
+    assertThat(processes).as("processes that survived").noneMatch(ProcessView::lives);
   }
 
   /** Opens the platform named, runs two processors of one enclave and none of another, and waits to be killed. */

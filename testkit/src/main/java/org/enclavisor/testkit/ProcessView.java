@@ -1,4 +1,4 @@
-package org.enclavisor.app;
+package org.enclavisor.testkit;
 
 import java.io.IOException;
 import java.io.RandomAccessFile;
@@ -11,14 +11,14 @@ import java.util.Set;
 import java.util.TreeSet;
 
 /** What the kernel tells about processes and their memory. Stateless. */
-final class ProcessView {
+public final class ProcessView {
   private ProcessView() {}
 
   /** A mapping of a process: {@code end} is the first address after it. */
-  record Mapping(long start, long end, String permissions, String name) {}
+  public record Mapping(long start, long end, String permissions, String name) {}
 
   /** Processes whose parent is the given one; zombies are none. */
-  static Set<Long> children(long parent) throws IOException {
+  public static Set<Long> children(long parent) throws IOException {
     Set<Long> found = new TreeSet<>();
     try (var processes = Files.newDirectoryStream(Path.of("/proc"), "[0-9]*")) {
       for (Path process : processes) {
@@ -31,12 +31,12 @@ final class ProcessView {
     return found;
   }
 
-  static Set<Long> ownChildren() throws IOException {
+  public static Set<Long> ownChildren() throws IOException {
     return children(ProcessHandle.current().pid());
   }
 
   /** Whether there is such a process and it is more than a zombie. */
-  static boolean lives(long process) {
+  public static boolean lives(long process) {
     String[] stat = stat(process);
     return stat.length > 0 && !stat[0].equals("Z") && !stat[0].equals("X");
   }
@@ -52,7 +52,7 @@ final class ProcessView {
   }
 
   /** The mappings of a process below the kernel's; none if we may not look. */
-  static List<Mapping> mappings(long process) {
+  public static List<Mapping> mappings(long process) {
     List<Mapping> mappings = new ArrayList<>();
     try {
       for (String line : Files.readAllLines(Path.of("/proc/" + process + "/maps"))) {
@@ -71,7 +71,7 @@ final class ProcessView {
   }
 
   /** Addresses of two bytes that are SYSCALL, in a mapping's first MiB; none if we may not look. */
-  static List<Long> syscallInstructions(long process, Mapping mapping) {
+  public static List<Long> syscallInstructions(long process, Mapping mapping) {
     List<Long> found = new ArrayList<>();
     try (var memory = new RandomAccessFile("/proc/" + process + "/mem", "r")) {
       byte[] bytes = new byte[(int) Math.min(mapping.end() - mapping.start(), 1 << 20)];
@@ -89,7 +89,7 @@ final class ProcessView {
   }
 
   /** A field of {@code /proc/N/smaps_rollup} in bytes, for example {@code Pss}; empty if we may not look. */
-  static OptionalLong memory(long process, String field) {
+  public static OptionalLong memory(long process, String field) {
     try {
       return Files.readAllLines(Path.of("/proc/" + process + "/smaps_rollup")).stream()
           .filter(line -> line.startsWith(field + ":"))
