@@ -90,7 +90,9 @@ final class DoctorCommand implements Callable<Integer> {
         .stream()
         .filter(mode -> mode == STRICT_OVERCOMMIT)
         .forEach(
-            _ -> finding("vm.overcommit_memory is 2", "enclaves with a large ELRANGE may be refused; set it to 0 or 1"));
+            _ ->
+                finding(
+                    "vm.overcommit_memory is 2", "enclaves with a large ELRANGE may be refused; set it to 0 or 1"));
     machine
         .mapCount()
         .stream()
@@ -121,7 +123,8 @@ final class DoctorCommand implements Callable<Integer> {
     lacks.forEach(lack -> finding(name + " needs more: " + lack.what(), lack.remedy()));
     String verdict = lacks.isEmpty() ? attempt(open, enclave) : lacks.getFirst().what();
     boolean works = verdict.isEmpty();
-    output.line("  %-16s %s", name, works ? "works: an enclave was loaded, entered and left" : "does not work: " + verdict);
+    output.line(
+        "  %-16s %s", name, works ? "works: an enclave was loaded, entered and left" : "does not work: " + verdict);
     return works;
   }
 

@@ -51,7 +51,9 @@ record EnclaveFolder(Path image, Optional<Path> edl, List<Call> calls) {
    */
   static EnclaveFolder of(Path path, Optional<Path> edl) {
     if (!Files.exists(path)) {
-      throw new Failure(ExitCode.BAD_INPUT, path + ": no such file or folder", "Name an image or a folder with " + DESCRIPTION + ".");
+      throw new Failure(
+          ExitCode.BAD_INPUT, path + ": no such file or folder",
+          "Name an image or a folder with " + DESCRIPTION + ".");
     }
     edl.ifPresent(file -> requireFile(file, "Name the EDL after --edl."));
     if (Files.isDirectory(path)) {
@@ -123,7 +125,8 @@ record EnclaveFolder(Path image, Optional<Path> edl, List<Call> calls) {
     for (String key : table.keySet()) {
       if (!known.contains(key)) {
         throw new Failure(
-            ExitCode.BAD_INPUT, "%s: unknown key '%s'".formatted(file, key), "Known are: " + String.join(", ", known.stream().sorted().toList()));
+            ExitCode.BAD_INPUT, "%s: unknown key '%s'".formatted(file, key),
+            "Known are: " + String.join(", ", known.stream().sorted().toList()));
       }
     }
   }

@@ -28,7 +28,8 @@ final class Failures {
               e.getMessage(),
               "Build or sign it again (enclavisor sign --help); docs/images.md says which kinds are read.");
       case MalformedEdlException e ->
-          new Failure(ExitCode.BAD_INPUT, e.getMessage(), "Correct the EDL; --search-path FOLDER says where imports lie.");
+          new Failure(
+               ExitCode.BAD_INPUT, e.getMessage(), "Correct the EDL; --search-path FOLDER says where imports lie.");
       case LoadException e ->
           new Failure(
               e.getCause() instanceof MalformedImageException ? ExitCode.BAD_INPUT : ExitCode.REFUSED,

@@ -52,7 +52,8 @@ final class InspectCommand implements Callable<Integer> {
     output.line("identity");
     output.line("  MRENCLAVE      %s", mrEnclave.hex());
     image.sigstruct().ifPresentOrElse(
-        sigstruct -> printSigstruct(sigstruct, mrEnclave), () -> output.line("  no SIGSTRUCT: EINIT will refuse it until it is signed"));
+        sigstruct -> printSigstruct(sigstruct, mrEnclave),
+        () -> output.line("  no SIGSTRUCT: EINIT will refuse it until it is signed"));
     Secs secs = image.secs();
     output.line("");
     output.line("SECS");

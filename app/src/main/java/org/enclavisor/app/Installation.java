@@ -7,7 +7,7 @@ import java.nio.file.Path;
 final class Installation {
   private Installation() {}
 
-  /** The folder with the launcher and the examples: the launcher says which, else it is looked for from here upwards. */
+  /** The folder of launcher and examples: the launcher says which, else it is looked for from here upwards. */
   static Path root() {
     String told = System.getProperty("enclavisor.root");
     Path start = told == null ? Path.of("").toAbsolutePath() : Path.of(told);

@@ -14,7 +14,8 @@ import picocli.CommandLine.UnmatchedArgumentException;
     name = "enclavisor",
     mixinStandardHelpOptions = true,
     version = "Enclavisor 0.1.0",
-    description = "A software SGX: loads signed enclaves, measures them, runs them at native speed, without SGX hardware.",
+    description =
+        "A software SGX: loads signed enclaves, measures them, runs them at native speed, without SGX hardware.",
     footer = {
       "",
       "Start here:",
@@ -45,7 +46,8 @@ public final class Main {
   /** Runs one command; the answer is its exit status, one of {@link ExitCode}. */
   static int run(String... arguments) {
     CommandLine commandLine = new CommandLine(new Main());
-    commandLine.setExecutionExceptionHandler((failure, command, parsed) -> explain(Failures.of(failure), wantsJson(parsed)));
+    commandLine.setExecutionExceptionHandler(
+        (failure, command, parsed) -> explain(Failures.of(failure), wantsJson(parsed)));
     commandLine.setParameterExceptionHandler(Main::explainUsage);
     commandLine.setCaseInsensitiveEnumValuesAllowed(true);
     commandLine.setUsageHelpAutoWidth(true);

@@ -35,7 +35,8 @@ final class MeasureCommand implements Callable<Integer> {
   @Parameters(paramLabel = "PATH", description = "An image, or a folder with enclave.toml.")
   private Path path;
 
-  @Option(names = "--reference", paramLabel = "PATH", description = "An image, or a folder, that it should be equal to.")
+  @Option(
+      names = "--reference", paramLabel = "PATH", description = "An image, or a folder, that it should be equal to.")
   private @Nullable Path reference;
 
   @Override
@@ -63,7 +64,10 @@ final class MeasureCommand implements Callable<Integer> {
     boolean same = signed.get().equals(mrEnclave);
     tree.put("enclaveHash", signed.get().hex());
     tree.put("equalsSigstruct", same);
-    output.line(same ? "  equals the SIGSTRUCT's ENCLAVEHASH" : "  DIFFERS from the SIGSTRUCT's ENCLAVEHASH: " + signed.get().hex());
+    output.line(
+        same
+            ? "  equals the SIGSTRUCT's ENCLAVEHASH"
+            : "  DIFFERS from the SIGSTRUCT's ENCLAVEHASH: " + signed.get().hex());
     if (!same && reference == null) {
       output.line("  to see which page or field differs, name an image that is right: --reference PATH");
     }
@@ -74,7 +78,10 @@ final class MeasureCommand implements Callable<Integer> {
     Optional<Difference> difference = Difference.between(image, other);
     tree.put("equalsReference", difference.isEmpty());
     difference.ifPresent(found -> tree.put("difference", found.toString()));
-    output.line(difference.map(found -> "  first difference from " + other.name() + ": " + found).orElse("  measures as " + other.name() + " does"));
+    output.line(
+        difference
+            .map(found -> "  first difference from " + other.name() + ": " + found)
+            .orElse("  measures as " + other.name() + " does"));
     return difference.isEmpty();
   }
 

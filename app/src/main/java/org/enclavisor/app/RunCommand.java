@@ -75,7 +75,9 @@ final class RunCommand implements Callable<Integer> {
     @Parameters(index = "1", arity = "0..1", paramLabel = "ECALL", description = "The function to call.")
     private @Nullable String ecall;
 
-    @Parameters(index = "2..*", paramLabel = "ARG", description = "Its arguments, in the order of the EDL; how to write them stands below.")
+    @Parameters(
+        index = "2..*", paramLabel = "ARG",
+        description = "Its arguments, in the order of the EDL; how to write them stands below.")
     private List<String> arguments = List.of();
 
     @Option(names = "--edl", paramLabel = "FILE", description = "The interface, if it is not beside the image.")
@@ -152,12 +154,14 @@ final class RunCommand implements Callable<Integer> {
       if (image.sigstruct().isPresent() || image.kind() != EnclaveImage.Kind.LINUX_SELFTEST) {
         return image;
       }
-      output.line("%s carries no SIGSTRUCT, as is usual for its kind: signing with a key made for this run", image.name());
+      output.line(
+          "%s carries no SIGSTRUCT, as is usual for its kind: signing with a key made for this run", image.name());
       return RuntimeSigner.sign(image, RuntimeSigner.freshKey());
     }
 
     private static void describe(
-        EnclaveImage image, Platform platform, Enclavisor enclavisor, long nanos, Output output, Map<String, Object> tree) {
+        EnclaveImage image, Platform platform, Enclavisor enclavisor, long nanos, Output output,
+        Map<String, Object> tree) {
       Sigstruct sigstruct = image.sigstruct().orElseThrow();
       tree.put("image", image.name());
       tree.put("mrenclave", sigstruct.enclaveHash().hex());

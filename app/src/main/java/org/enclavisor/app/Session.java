@@ -29,7 +29,8 @@ final class Session {
     String text =
         values.size() == 1 && values.getFirst() instanceof String only
             ? only.stripTrailing()
-            : "OCALL %s(%s)".formatted(context.name(), values.stream().map(Session::shown).collect(Collectors.joining(", ")));
+            : "OCALL %s(%s)"
+                .formatted(context.name(), values.stream().map(Session::shown).collect(Collectors.joining(", ")));
     printed.add(text);
     if (text.equals(last)) {
       repetitions++;

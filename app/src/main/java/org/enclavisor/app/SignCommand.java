@@ -57,7 +57,8 @@ final class SignCommand implements Callable<Integer> {
     @Parameters(arity = "0..1", paramLabel = "ENCLAVE", description = "The unsigned enclave.")
     private @Nullable Path enclave;
 
-    @Option(names = "--config", paramLabel = "XML", description = "sgx_sign's configuration; its defaults if not given.")
+    @Option(
+        names = "--config", paramLabel = "XML", description = "sgx_sign's configuration; its defaults if not given.")
     private @Nullable Path config;
 
     @Option(names = {"-o", "--out"}, paramLabel = "FILE", description = "Where to write the result.")

@@ -13,7 +13,9 @@ final class Sizes {
       value /= 1024;
       unit++;
     }
-    return value == Math.rint(value) ? "%d %s".formatted((long) value, units[unit]) : "%.1f %s".formatted(value, units[unit]);
+    return value == Math.rint(value)
+        ? "%d %s".formatted((long) value, units[unit])
+        : "%.1f %s".formatted(value, units[unit]);
   }
 
   /** Nanoseconds with a fitting unit. */

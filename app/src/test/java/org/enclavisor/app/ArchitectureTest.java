@@ -127,7 +127,10 @@ class ArchitectureTest {
 
   private static ModuleDescriptor descriptor(String module) {
     Path[] path =
-        Stream.of(System.getProperty("java.class.path").split(":")).map(Path::of).filter(Files::exists).toArray(Path[]::new);
+        Stream.of(System.getProperty("java.class.path").split(":"))
+            .map(Path::of)
+            .filter(Files::exists)
+            .toArray(Path[]::new);
     return Stream.of(path)
         .map(ModuleFinder::of)
         .map(finder -> finder.find("org.enclavisor." + module))

@@ -264,7 +264,8 @@ class CallsSampleTest {
   void callsWithinCalls() {
     int depth = 20;
     assertThat(calls.nest(depth)).isEqualTo((int) LongStream.rangeClosed(0, depth).sum());
-    assertThat(servant.depths).containsExactlyElementsOf(IntStream.range(0, depth).mapToObj(i -> depth - 1 - i).toList());
+    assertThat(servant.depths)
+        .containsExactlyElementsOf(IntStream.range(0, depth).mapToObj(i -> depth - 1 - i).toList());
     assertThat(calls.allOcalls()).as("0, or the number of the first OCALL that went wrong").isZero();
   }
 
@@ -302,7 +303,9 @@ class CallsSampleTest {
 
   @Test
   void wrongUseIsSaidClearlyAndNothingIsCalled() {
-    assertThatThrownBy(() -> enclave.call("ad", 1, 2)).isInstanceOf(WrongUseException.class).hasMessageContaining("add");
+    assertThatThrownBy(() -> enclave.call("ad", 1, 2))
+        .isInstanceOf(WrongUseException.class)
+        .hasMessageContaining("add");
     assertThatThrownBy(() -> enclave.call("add", 1)).isInstanceOf(WrongUseException.class);
     assertThatThrownBy(() -> enclave.call("add", "one", 2)).isInstanceOf(WrongUseException.class);
     assertThatThrownBy(() -> calls.sum(new int[2], 3)).isInstanceOf(WrongUseException.class);

@@ -126,7 +126,8 @@ class CommandLineTest {
     copy("hello");
     Path toml = folder.resolve("enclave.toml");
     for (String[] wrong : new String[][] {
-      {"image = ", "enclave.toml"}, {"edl = \"hello.edl\"", "no image"}, {"image = \"hello.signed.so\"\nimag = 1", "imag"},
+      {"image = ", "enclave.toml"}, {"edl = \"hello.edl\"", "no image"},
+      {"image = \"hello.signed.so\"\nimag = 1", "imag"},
       {"image = \"hello.signed.so\"\n[[call]]\nargs = []", "call 1"}, {"image = \"nothing.so\"", "nothing.so"},
       {"image = \"hello.signed.so\"\nedl = \"nothing.edl\"", "nothing.edl"}
     }) {
@@ -251,7 +252,8 @@ class CommandLineTest {
   @ValueSource(strings = {"calls", "exceptions", "fpavx", "hostile", "kernels", "threads", "bare"})
   void inspectAndMeasureKnowEverySample(String sample) {
     expect(ExitCode.OK, "inspect", "../examples/" + sample);
-    String inspected = expect(ExitCode.OK, "inspect", "../examples/" + sample, "--json").json().get("mrenclave").asString();
+    String inspected =
+        expect(ExitCode.OK, "inspect", "../examples/" + sample, "--json").json().get("mrenclave").asString();
     JsonNode measured = expect(ExitCode.OK, "measure", "../examples/" + sample, "--json").json();
     assertThat(measured.get("mrenclave").asString()).isEqualTo(inspected).hasSize(64);
   }
@@ -280,7 +282,8 @@ class CommandLineTest {
     for (JsonNode event : json.get("events")) {
       assertThat(event.get("at").asLong() + event.get("duration").asLong()).isGreaterThanOrEqualTo(last);
       last = event.get("at").asLong() + event.get("duration").asLong();
-      exception |= event.get("kind").asString().equals("AsynchronousExit") && event.get("text").asString().contains("#UD");
+      exception |=
+          event.get("kind").asString().equals("AsynchronousExit") && event.get("text").asString().contains("#UD");
     }
     assertThat(exception).isTrue();
     assertThat(json.get("calls").size()).isEqualTo(4);

@@ -17,7 +17,8 @@ import org.junit.jupiter.params.provider.EnumSource;
 
 /**
  * {@code examples/hostile} where {@link HostileEnclaveTest} leaves off: what takes long, searches memory or needs two
- * threads. Beside every attacker a neighbour on the same platform goes on answering; the numbers are {@code hostile.h}'s.
+ * threads. Beside every attacker a neighbour on the same platform goes on answering; the numbers are those of
+ * {@code hostile.h}.
  */
 @Timeout(120)
 class HostileThreadsTest {

@@ -21,8 +21,8 @@ import org.enclavisor.testkit.Seeded;
 
 /**
  * Damages the committed samples and sends them through the whole way from file to EINIT. Run by
- * {@link MalformedImageTest} in a JVM with little memory: {@code MalformedCorpus SEED COUNT}. Ends with status 0 if every
- * image was refused with an exception that names a field, or was loaded as the very enclave that was signed.
+ * {@link MalformedImageTest} in a JVM with little memory: {@code MalformedCorpus SEED COUNT}. Ends with status 0 if
+ * every image was refused with an exception that names a field, or was loaded as the very enclave that was signed.
  */
 final class MalformedCorpus {
   private static final List<String> SAMPLES = List.of("hello", "threads", "exceptions", "calls", "fpavx");
@@ -153,7 +153,8 @@ final class MalformedCorpus {
     byte[] copy = image.clone();
     if (copy.length > 0) {
       int from = seeded.below(copy.length);
-      Arrays.fill(copy, from, Math.min(copy.length, from + 1 + seeded.below(256)), (byte) (seeded.chance(0.5) ? 0 : -1));
+      int to = Math.min(copy.length, from + 1 + seeded.below(256));
+      Arrays.fill(copy, from, to, (byte) (seeded.chance(0.5) ? 0 : -1));
     }
     return copy;
   }

@@ -217,7 +217,8 @@ class MalformedImageTest {
         var enclave =
             hosting.enclavisor().load(
                 withPage(image, 0, MemorySegment.ofArray(same)), Hosting.edl("hello"), HostConfig.defaults())) {
-      assertThat(hosting.monitor().secs(enclave.id()).mrEnclave()).isEqualTo(image.sigstruct().orElseThrow().enclaveHash());
+      assertThat(hosting.monitor().secs(enclave.id()).mrEnclave())
+          .isEqualTo(image.sigstruct().orElseThrow().enclaveHash());
     }
   }
 }

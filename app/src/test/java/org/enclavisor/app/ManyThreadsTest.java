@@ -22,7 +22,7 @@ import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
-/** Java programs are not tidy: many threads of every kind, interrupted, beside other processes, closed in the middle. */
+/** Java programs are untidy: many threads of every kind, interrupted, beside other processes, closed in the middle. */
 @Timeout(value = 180, threadMode = Timeout.ThreadMode.SEPARATE_THREAD)
 class ManyThreadsTest {
   private static final int THREADS = 8;

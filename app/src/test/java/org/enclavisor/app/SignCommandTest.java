@@ -43,7 +43,9 @@ class SignCommandTest {
   void oneStepMakesTheCommittedFile() throws IOException {
     String out = file("hello.signed.so");
     JsonNode json =
-        sign(ExitCode.OK, IMAGE, "--config", CONFIG, "--key", KEY, "--date", "2026-01-01", "--resign", "-o", out, "--json")
+        sign(
+                ExitCode.OK, IMAGE, "--config", CONFIG, "--key", KEY, "--date", "2026-01-01", "--resign", "-o", out,
+                "--json")
             .json();
     assertThat(Path.of(out)).hasSameBinaryContentAs(Path.of(IMAGE));
     assertThat(json.get("out").asString()).isEqualTo(out);
@@ -66,8 +68,8 @@ class SignCommandTest {
     Files.writeString(
         folder.resolve("public.pem"), "-----BEGIN PUBLIC KEY-----\n" + pem + "\n-----END PUBLIC KEY-----\n");
     String[] catsig = {
-      "catsig", IMAGE, "--config", CONFIG, "--resign", "--material", file("material"), "--public-key", file("public.pem"),
-      "--signature", file("signature"), "-o", file("out.so")
+      "catsig", IMAGE, "--config", CONFIG, "--resign", "--material", file("material"), "--public-key",
+      file("public.pem"), "--signature", file("signature"), "-o", file("out.so")
     };
     sign(ExitCode.OK, catsig);
     CommandLineRun inspected = CommandLineRun.of("inspect", file("out.so"));
@@ -84,12 +86,17 @@ class SignCommandTest {
     assertThat(sign(ExitCode.USAGE, IMAGE, "--resign", "-o", file("x")).err()).contains("--key");
     assertThat(sign(ExitCode.USAGE, IMAGE, "--resign", "--key", KEY).err()).contains("--out");
     assertThat(sign(ExitCode.BAD_INPUT, "nowhere.so", "--key", KEY, "-o", file("x")).err()).contains("nowhere.so");
-    assertThat(sign(ExitCode.BAD_INPUT, IMAGE, "--key", "nokey.pem", "--resign", "-o", file("x")).err()).contains("nokey");
-    assertThat(sign(ExitCode.BAD_INPUT, IMAGE, "--key", KEY, "-o", file("x")).err()).as("signed already").contains("metadata");
+    assertThat(sign(ExitCode.BAD_INPUT, IMAGE, "--key", "nokey.pem", "--resign", "-o", file("x")).err())
+        .contains("nokey");
+    assertThat(sign(ExitCode.BAD_INPUT, IMAGE, "--key", KEY, "-o", file("x")).err())
+        .as("signed already")
+        .contains("metadata");
     assertThat(sign(ExitCode.BAD_INPUT, IMAGE, "--key", IMAGE, "--resign", "-o", file("x")).err()).isNotBlank();
-    Files.writeString(folder.resolve("bad.xml"), "<EnclaveConfiguration><HeapMaxSize>1</HeapMaxSize></EnclaveConfiguration>");
+    Files.writeString(
+        folder.resolve("bad.xml"), "<EnclaveConfiguration><HeapMaxSize>1</HeapMaxSize></EnclaveConfiguration>");
     assertThat(
-            sign(ExitCode.BAD_INPUT, IMAGE, "--config", file("bad.xml"), "--key", KEY, "--resign", "-o", file("x")).err())
+            sign(ExitCode.BAD_INPUT, IMAGE, "--config", file("bad.xml"), "--key", KEY, "--resign", "-o", file("x"))
+                .err())
         .contains("Heap");
     assertThat(folder.resolve("x")).doesNotExist();
   }

@@ -166,7 +166,9 @@ class SignedAnewTest {
         Enclave enclave = hosting.enclavisor().load(file, Hosting.edl("calls"))) {
       assertThat(enclave.image().kind()).isEqualTo(EnclaveImage.Kind.SGXS);
       assertThat(hosting.monitor().secs(enclave.id()).mrEnclave()).isEqualTo(image.mrEnclave());
-      assertThatThrownBy(() -> enclave.call("add", 1, 2)).isInstanceOf(WrongUseException.class).hasMessageContaining("SGXS");
+      assertThatThrownBy(() -> enclave.call("add", 1, 2))
+          .isInstanceOf(WrongUseException.class)
+          .hasMessageContaining("SGXS");
     }
   }
 }

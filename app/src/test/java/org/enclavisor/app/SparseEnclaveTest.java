@@ -27,7 +27,7 @@ class SparseEnclaveTest {
   private static final long MIB = 1 << 20;
   private static final long HEAP = 3900 * MIB;
 
-  /** The calls sample, signed anew with a heap of nearly 4 GiB. Its heap is added, one page of zeroes after the other. */
+  /** The calls sample, signed anew with a heap of nearly 4 GiB, which is added one page of zeroes after the other. */
   private static EnclaveImage large() throws IOException {
     Map<ConfigKey, Long> values = new EnumMap<>(ConfigKey.class);
     values.put(ConfigKey.HEAP_MAX_SIZE, HEAP);

@@ -25,8 +25,8 @@
  *
  * <p><b>Reading and writing.</b> {@code read} takes exactly {@code BYTES} bytes and refuses reserved bits with a
  * {@link org.enclavisor.isa.MalformedStructureException} that names the field, its offset, what was expected and what
- * was found. {@code write} and {@code toBytes} give every reserved byte as zero. A leaf has to fault by itself instead: it
- * copies the bytes out of hostile memory, asks {@code hasReservedBits}, and after a no {@code read} does not throw.
+ * was found. {@code write} and {@code toBytes} give every reserved byte as zero. A leaf has to fault by itself instead:
+ * it copies the bytes out of hostile memory, asks {@code hasReservedBits}, and after a no {@code read} does not throw.
  * Reserved bits of ATTRIBUTES, MISCSELECT and KEYNAME depend on the processor, so they are kept as they are.
  *
  * {@snippet :

@@ -163,8 +163,8 @@ final class Structures {
             Einittoken.LAYOUT, Einittoken.BYTES, Einittoken::read, Einittoken::write,
             new Einittoken(
                 true, new Attributes(0x24, 3), Digest32.of(run(1, 32)), Digest32.of(run(40, 32)),
-                CpuSvn.of(run(80, 16)), 0x0020, 0x0007, 0x12, new MiscSelect(0x10), new Attributes(0x21, 0x22), KeyId.of(run(100, 32)),
-                Mac16.of(run(140, 16))),
+                CpuSvn.of(run(80, 16)), 0x0020, 0x0007, 0x12, new MiscSelect(0x10), new Attributes(0x21, 0x22),
+                KeyId.of(run(100, 32)), Mac16.of(run(140, 16))),
             Golden.of(304)
                 .u32(0, 1)
                 .u64(48, 0x24)

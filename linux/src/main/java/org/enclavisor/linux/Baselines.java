@@ -124,7 +124,8 @@ public final class Baselines {
     }
   }
 
-  private static FutureTask<Long> side(MemorySegment loop, MemorySegment word, int rounds, int mine, int theirs, int on) {
+  private static FutureTask<Long> side(
+      MemorySegment loop, MemorySegment word, int rounds, int mine, int theirs, int on) {
     FutureTask<Long> task =
         new FutureTask<>(
             () -> {

@@ -407,7 +407,7 @@ class HostileEnclaveTest {
     }
   }
 
-  /** Writes into its mailbox that it is the host's turn, and runs on. Permissions hold, and an interrupt gets it back. */
+  /** Writes into its mailbox that it is the host's turn, and runs on. Permissions hold; an interrupt gets it back. */
   @Test
   void pretendsToHaveLeftAndRunsOn() {
     long rip = testbed.program(CODE_AT, c -> {

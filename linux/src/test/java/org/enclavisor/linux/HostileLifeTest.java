@@ -31,7 +31,8 @@ class HostileLifeTest {
   void aThreadThatIsStolenAtItsBirthEndsTheProcess() {
     boolean stolen = false;
     for (int i = 0; i < 50 && !stolen; i++) { // the enclave has to be quick
-      try (var platform = StubPlatform.open(); var testbed = new Testbed(platform, 2); var first = testbed.processor()) {
+      try (var platform = StubPlatform.open(); var testbed = new Testbed(platform, 2);
+          var first = testbed.processor()) {
         stolen = stealsAThread(testbed, first);
       }
     }
@@ -64,12 +65,13 @@ class HostileLifeTest {
     }
   }
 
-  /** A new thread begins with the steward's registers; what it shows in a fault is not what makes the steward's calls. */
+  /** A new thread begins with the steward's registers; a fault of it does not show what makes the steward's calls. */
   @Test
   void aNewThreadDoesNotShowTheStewardsNumber() {
     boolean faulted = false;
     for (int i = 0; i < 50 && !faulted; i++) { // the enclave has to be quick
-      try (var platform = StubPlatform.open(); var testbed = new Testbed(platform, 2); var first = testbed.processor()) {
+      try (var platform = StubPlatform.open(); var testbed = new Testbed(platform, 2);
+          var first = testbed.processor()) {
         faulted = makesANewThreadFault(testbed, first);
       }
     }

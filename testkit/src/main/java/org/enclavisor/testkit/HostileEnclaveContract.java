@@ -14,28 +14,18 @@ import static org.enclavisor.testkit.Reg.RSP;
 import static org.enclavisor.testkit.SampleEnclave.DATA;
 import static org.enclavisor.testkit.SampleEnclave.STACK;
 
-import java.io.IOException;
-import java.io.UncheckedIOException;
-import java.nio.file.Files;
-import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
-import java.util.concurrent.TimeoutException;
 import java.util.concurrent.locks.LockSupport;
 import java.util.function.Consumer;
-import java.util.function.Supplier;
 import org.enclavisor.isa.GprSgx;
 import org.enclavisor.isa.Vector;
 import org.enclavisor.monitor.EnterOutcome;
 import org.enclavisor.monitor.EnterOutcome.Exited;
-import org.enclavisor.monitor.spi.AddressSpace;
 import org.enclavisor.monitor.spi.Registers;
 import org.enclavisor.testkit.SampleEnclave.Loaded;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
@@ -43,12 +33,9 @@ import org.junit.jupiter.api.Test;
  * Enclaves that attack what runs them: whatever they do ends, harms nobody else and leaves nothing behind. For
  * platforms that run real processes. An attack that kills its own enclave is no success.
  */
-public abstract class HostileEnclaveContract extends EnclaveFixture {
-  private static final long PATIENCE_SECONDS = 20;
+public abstract class HostileEnclaveContract extends HostileFixture {
   private static final long BUDGET_SECONDS = 3;
   private static final long LONG_BUDGET_SECONDS = 60;
-  private static final long ATTACK_MILLIS = 50;
-  private static final int PAGE = 4096;
 
   /** The calls that do most harm if they are made: munmap, mprotect, mmap, exit_group, kill, tgkill, clone, prctl… */
   private static final long[] CALLS = {9, 10, 11, 13, 14, 15, 28, 34, 39, 56, 57, 60, 62, 101, 131, 157, 231, 234};
@@ -56,126 +43,12 @@ public abstract class HostileEnclaveContract extends EnclaveFixture {
   /** uretprobe and uprobe, which Linux lets past seccomp, and refuses unless they come from a page of the kernel's. */
   private static final List<Integer> UNFILTERED = List.of(335, 336);
 
-  private Loaded bystander;
-
-  /** The process behind an address space. */
-  protected abstract int pid(AddressSpace space);
-
-  @BeforeEach
-  void loadABystander() {
-    bystander = load(SampleEnclave.of(c -> c.add(RDI, 1).mov(RBX, RCX).enclu(4)));
-  }
-
-  @AfterEach
-  void theBystanderIsUnharmed() {
-    var registers = host();
-    registers.rdi = 41;
-    assertThat(eenter(bystander, 0, registers)).isEqualTo(Exited.INSTANCE);
-    assertThat(registers.rdi).isEqualTo(42);
-  }
-
-  /** An attack that is made again and again, with another enclave whenever one is spoilt. */
-  private final class Attacker {
-    private final SampleEnclave enclave;
-    private Loaded loaded;
-    private int deaths;
-
-    Attacker(SampleEnclave.Builder builder) {
-      this.enclave = builder.threads(2).build();
-      this.loaded = load(enclave);
-    }
-
-    /** One attack by the first thread, to its end and out of the enclave. */
-    EnterOutcome attack(Registers registers) {
-      return attack(registers, ATTACK_MILLIS);
-    }
-
-    /** The same, interrupted only after so many milliseconds. */
-    EnterOutcome attack(Registers registers, long millis) {
-      EnterOutcome outcome = bounded(loaded, 0, millis, () -> eenter(loaded, 0, registers));
-      switch (outcome) {
-        case Exited _ -> {}
-        case EnterOutcome.Faulted _, EnterOutcome.Interrupted _ -> recover();
-        case EnterOutcome.Refused _ -> replace();
-        case EnterOutcome.Dead _ -> {
-          deaths++;
-          replace();
-        }
-      }
-      return outcome;
-    }
-
-    private void recover() {
-      boolean out = bounded(loaded, 0, () -> eenter(loaded, 0, host())) instanceof Exited
-          && bounded(loaded, 0, () -> eresume(loaded, 0, host())) instanceof Exited;
-      if (!out) {
-        replace();
-      }
-    }
-
-    void replace() {
-      device().remove(loaded.id());
-      loaded = load(enclave);
-    }
-  }
-
-  /** What comes of an entry that may never end by itself: it is interrupted after a while. */
-  private EnterOutcome bounded(Loaded loaded, int thread, Supplier<EnterOutcome> entry) {
-    return bounded(loaded, thread, ATTACK_MILLIS, entry);
-  }
-
-  private EnterOutcome bounded(Loaded loaded, int thread, long millis, Supplier<EnterOutcome> entry) {
-    var outcome = start(entry);
-    try {
-      return outcome.get(millis, TimeUnit.MILLISECONDS);
-    } catch (TimeoutException e) {
-      return interrupted(loaded, thread, outcome);
-    } catch (InterruptedException | ExecutionException e) {
-      throw new AssertionError("an attack broke the monitor", e);
-    }
-  }
-
-  private EnterOutcome interrupted(Loaded loaded, int thread, CompletableFuture<EnterOutcome> outcome) {
-    device().interrupt(loaded.id(), loaded.tcs(thread));
-    try {
-      return outcome.get(PATIENCE_SECONDS, TimeUnit.SECONDS);
-    } catch (InterruptedException | ExecutionException | TimeoutException e) {
-      throw new AssertionError("an attack broke the monitor, or cannot be interrupted", e);
-    }
-  }
-
-  /** A part of the enclave process's memory that is neither the ELRANGE nor untrusted memory. */
-  private record Area(long start, long end, String permissions) {
-    boolean may(char permission) {
-      return permissions.indexOf(permission) >= 0;
-    }
-  }
-
-  /** Those of the enclave that was created last. */
-  private List<Area> areas(Loaded loaded, char permission) {
-    var space = space();
-    assertThat(space.enclaveBase()).isEqualTo(loaded.base());
-    long end = loaded.base() + loaded.enclave().secs().size();
-    try {
-      var areas = Files.readAllLines(Path.of("/proc/" + pid(space) + "/maps")).stream()
-          .map(line -> line.split("[ -]", 3))
-          .map(f -> new Area(Long.parseUnsignedLong(f[0], 16), Long.parseUnsignedLong(f[1], 16), f[2].substring(0, 4)))
-          .filter(area -> area.start > 0 && (area.start < loaded.base() || area.start >= end))
-          .filter(area -> area.start != space.untrustedBase() && area.may(permission))
-          .toList();
-      assertThat(areas).isNotEmpty();
-      return areas;
-    } catch (IOException e) {
-      throw new UncheckedIOException(e);
-    }
-  }
-
   private static Registers random(Seeded seeded, List<Area> areas) {
     var registers = host();
     for (Reg reg : Reg.values()) {
       if (reg != RSP) {
         var area = seeded.oneOf(areas);
-        reg.set(registers, seeded.chance(0.5) ? seeded.word() : area.start + 8L * seeded.below(512));
+        reg.set(registers, seeded.chance(0.5) ? seeded.word() : area.start() + 8L * seeded.below(512));
       }
     }
     return registers;
@@ -224,7 +97,7 @@ public abstract class HostileEnclaveContract extends EnclaveFixture {
     while (System.nanoTime() < deadline) {
       Area area = seeded.oneOf(executable);
       var registers = random(seeded, executable);
-      registers.rdi = area.start + seeded.between(0, Math.min(area.end - area.start, 2L * PAGE) - 1);
+      registers.rdi = area.start() + seeded.between(0, Math.min(area.end() - area.start(), 2L * PAGE) - 1);
       registers.rdx = CALLS[seeded.below(CALLS.length)];
       registers.rsp = attacker.loaded.base() + STACK - 0x800;
       for (long at = DATA; at < STACK; at += 8) {
@@ -258,8 +131,8 @@ public abstract class HostileEnclaveContract extends EnclaveFixture {
       }));
       var seeded = Seeded.named("overwritingOurMemory");
       for (Area area : areas(attacker.loaded, 'w')) {
-        for (long page = area.start; page < Math.min(area.end, area.start + 16L * PAGE); page += PAGE) {
-          for (long value : new long[] {0, -1, seeded.word(), area.start}) {
+        for (long page = area.start(); page < Math.min(area.end(), area.start() + 16L * PAGE); page += PAGE) {
+          for (long value : new long[] {0, -1, seeded.word(), area.start()}) {
             var registers = host();
             registers.rdi = page;
             registers.rsi = value;
@@ -284,8 +157,8 @@ public abstract class HostileEnclaveContract extends EnclaveFixture {
     }));
     for (Area area : areas(attacker.loaded, 'w')) {
       var registers = host();
-      registers.rdi = area.start;
-      registers.r9 = Math.min(area.end, area.start + 4L * PAGE);
+      registers.rdi = area.start();
+      registers.r9 = Math.min(area.end(), area.start() + 4L * PAGE);
       registers.rdx = 0;
       Loaded loaded = attacker.loaded;
       var trampling = start(() -> eenter(loaded, 1, registers));
@@ -360,7 +233,7 @@ public abstract class HostileEnclaveContract extends EnclaveFixture {
         way.accept(c);
       }));
       var bases = new ArrayList<Long>(List.of(0L, 1L, 0x7fff_ffff_ffffL, -1L, Long.MIN_VALUE >> 16, 1L << 47));
-      areas(attacker.loaded, 'w').forEach(area -> bases.add(area.start));
+      areas(attacker.loaded, 'w').forEach(area -> bases.add(area.start()));
       bases.add(attacker.loaded.base() + SampleEnclave.fsBase(1)); // the other thread's
       bases.add(bystander.base() + SampleEnclave.fsBase(0));
       for (long base : bases) {
@@ -384,7 +257,7 @@ public abstract class HostileEnclaveContract extends EnclaveFixture {
       }));
       var seeded = Seeded.named("stackPointers");
       for (Area area : areas(attacker.loaded, 'w')) {
-        for (long page = area.start; page < Math.min(area.end, area.start + 16L * PAGE); page += PAGE) {
+        for (long page = area.start(); page < Math.min(area.end(), area.start() + 16L * PAGE); page += PAGE) {
           var registers = host();
           registers.rdi = page + seeded.below(PAGE);
           attacker.attack(registers);

@@ -13,8 +13,8 @@ import org.enclavisor.monitor.spi.Platform;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Whole calls, from a Java interface through the EDL's marshalling into the enclave's own dispatcher and back. An OCALL's
- * cost is what each further one adds to an ECALL that makes many.
+ * Whole calls, from a Java interface through the EDL's marshalling into the enclave's own dispatcher and back. An
+ * OCALL's cost is what each further one adds to an ECALL that makes many.
  */
 final class CallBench {
   static final String GROUP = "calls";

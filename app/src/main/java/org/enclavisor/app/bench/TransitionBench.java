@@ -65,7 +65,7 @@ final class TransitionBench {
     }
   }
 
-  /** Transition and baseline take turns, so that a slow spell of the machine falls on both; the median of pairs counts. */
+  /** Transition and baseline take turns, so that a slow spell of the machine falls on both; the pairs' median counts. */
   private void measure(String name, Platform platform, int batch, Baseline against, double target) throws Exception {
     try (Monitor monitor = new Monitor(platform, MonitorConfig.defaults());
         SmallestEnclave.Loaded loaded = enclave.load(monitor)) {

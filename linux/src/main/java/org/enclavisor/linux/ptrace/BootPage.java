@@ -13,8 +13,8 @@ import org.enclavisor.linux.asm.Reg;
  * The program that an enclave process is executed from, and the one page of it that stays: an ELF header, a few
  * instructions that wait to be traced, a SYSCALL instruction for the keeper, and the constants that its calls point to.
  * It is read-only, and the same in every process, so that enclave code may know it; a SYSCALL made there is as good as
- * one made anywhere else. At its end stands a table of alternate signal stacks, one for each thread that may come: where
- * enclave code could write it, it could keep a thread from being made.
+ * one made anywhere else. At its end stands a table of alternate signal stacks, one for each thread that may come:
+ * where enclave code could write it, it could keep a thread from being made.
  *
  * @param address where the page lies
  * @param threads how many threads there may be beside the keeper
