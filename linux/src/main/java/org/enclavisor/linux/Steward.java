@@ -5,6 +5,7 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.concurrent.locks.ReentrantLock;
 import org.enclavisor.monitor.spi.PlatformException;
+import org.enclavisor.monitor.spi.ProcessDiedException;
 
 /**
  * The JVM's end of the steward, the thread in an enclave process that makes system calls to order. Thread-safe: one
@@ -174,12 +175,12 @@ final class Steward implements AutoCloseable {
 
   private PlatformException violated(String what) {
     process.kill("the enclave process left its script: " + what);
-    return new PlatformException("the enclave process was ended, for it left its script: " + what);
+    return new ProcessDiedException("the enclave process was ended, for it left its script: " + what);
   }
 
   private PlatformException gone() {
     String death = process.death();
-    return new PlatformException(death == null ? "the enclave process is gone" : death);
+    return new ProcessDiedException(death == null ? "the enclave process is gone" : death);
   }
 
   /** Gives the listener back; the process must be gone, or go. Idempotent. */

@@ -14,6 +14,7 @@ import org.enclavisor.monitor.spi.AddressSpaceLayout;
 import org.enclavisor.monitor.spi.Exit;
 import org.enclavisor.monitor.spi.LogicalProcessor;
 import org.enclavisor.monitor.spi.PlatformException;
+import org.enclavisor.monitor.spi.ProcessDiedException;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -346,11 +347,11 @@ final class StubAddressSpace implements AddressSpace {
     long deadline = System.nanoTime() + START_PATIENCE_NANOS;
     while (((int) Mailbox.INT.getAcquire(mailbox, (long) Mailbox.CONTROL) & Mailbox.GUEST) != 0) {
       if (process.death() != null) {
-        throw new PlatformException(process.death());
+        throw new ProcessDiedException(deathExit().reason());
       }
       if (System.nanoTime() - deadline > 0) {
         // Who keeps it from coming is the enclave. Left alive, it could gather a thread with each attempt.
-        throw new PlatformException(violated("a new thread did not come to its block").reason());
+        throw new ProcessDiedException(violated("a new thread did not come to its block").reason());
       }
       LockSupport.parkNanos(POLL_NANOS);
     }
@@ -376,7 +377,7 @@ final class StubAddressSpace implements AddressSpace {
     }
     String death = process.death();
     if (death != null) {
-      throw new PlatformException(death);
+      throw new ProcessDiedException(death);
     }
   }
 

@@ -4,6 +4,7 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.CountDownLatch;
 import org.enclavisor.monitor.spi.PlatformException;
+import org.enclavisor.monitor.spi.ProcessDiedException;
 
 /**
  * Waits that cannot take long and must not be cut short: something was told to end, or is being made. A caller that is
@@ -37,6 +38,9 @@ public final class Uninterrupted {
     try {
       return future.join();
     } catch (CompletionException e) {
+      if (e.getCause() instanceof ProcessDiedException died) {
+        throw new ProcessDiedException(died.getMessage(), died);
+      }
       if (e.getCause() instanceof PlatformException refused) {
         throw new PlatformException(refused.getMessage(), refused);
       }

@@ -15,6 +15,7 @@ import org.enclavisor.monitor.leaf.Ereport;
 import org.enclavisor.monitor.leaf.Eresume;
 import org.enclavisor.monitor.spi.Exit;
 import org.enclavisor.monitor.spi.Extended;
+import org.enclavisor.monitor.spi.ProcessDiedException;
 import org.enclavisor.monitor.spi.Registers;
 import org.jspecify.annotations.Nullable;
 
@@ -68,7 +69,13 @@ final class EntryPath {
       tcs.unlock();
       return refused(enclave, call, Outcome.gp(refusal));
     }
-    ProcessorSlot slot = tcs.processor != null ? tcs.processor : bind(enclave, tcs);
+    ProcessorSlot slot;
+    try {
+      slot = tcs.processor != null ? tcs.processor : bind(enclave, tcs);
+    } catch (ProcessDiedException e) {
+      obituary.died(enclave, String.valueOf(e.getMessage()));
+      return new EnterOutcome.Dead(String.valueOf(e.getMessage()));
+    }
     if (slot == null) {
       tcs.unlock();
       return refused(enclave, call, Outcome.gp("all logical processors of the enclave are inside"));

@@ -303,6 +303,17 @@ public abstract class EnclaveContract extends EnclaveFixture {
     assertThat(eenter(other, 0, host())).isEqualTo(Exited.INSTANCE);
   }
 
+  /** The process may be gone before a thread enters for the first time. */
+  @Test
+  void aThreadThatHasNeverEnteredFindsTheProcessDead() {
+    var loaded = load(SampleEnclave.of(c -> c.mov(RBX, RCX).enclu(4)).threads(2));
+    assertThat(eenter(loaded, 0, host())).isEqualTo(Exited.INSTANCE);
+    kill(space());
+    assertThat(eenter(loaded, 1, host())).isInstanceOf(EnterOutcome.Dead.class);
+    assertThat(eenter(loaded, 1, host())).isInstanceOf(EnterOutcome.Dead.class);
+    assertThat(eenter(loaded, 0, host())).isInstanceOf(EnterOutcome.Dead.class);
+  }
+
   @Test
   void removingAnEnclaveEndsWhoIsInside() {
     var loaded = load(SampleEnclave.of(c -> {

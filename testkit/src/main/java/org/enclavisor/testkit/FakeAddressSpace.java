@@ -25,6 +25,7 @@ import org.enclavisor.monitor.spi.AddressSpace;
 import org.enclavisor.monitor.spi.AddressSpaceLayout;
 import org.enclavisor.monitor.spi.LogicalProcessor;
 import org.enclavisor.monitor.spi.PlatformException;
+import org.enclavisor.monitor.spi.ProcessDiedException;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -167,7 +168,7 @@ final class FakeAddressSpace implements AddressSpace {
   private void requireAlive() {
     String reason = death;
     if (reason != null) {
-      throw new PlatformException("the enclave process is gone: " + reason);
+      throw new ProcessDiedException("the enclave process is gone: " + reason);
     }
   }
 

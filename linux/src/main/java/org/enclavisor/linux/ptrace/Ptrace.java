@@ -3,6 +3,7 @@ package org.enclavisor.linux.ptrace;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.util.ArrayDeque;
 import java.util.Optional;
 import org.enclavisor.linux.Errno;
 import org.enclavisor.linux.Kernel;
@@ -82,6 +83,7 @@ final class Ptrace {
   static final int EVENT_CLONE = 3;
   static final int EVENT_STOP = 128;
 
+  private final ArrayDeque<Event> kept = new ArrayDeque<>();
   private final MemorySegment status;
   private final MemorySegment siginfo;
   private final MemorySegment message;
@@ -187,24 +189,42 @@ final class Ptrace {
     return (int) message.get(ValueLayout.JAVA_LONG, 0);
   }
 
-  /** Waits for one thread. */
+  /**
+   * Waits for one thread; what happens to others meanwhile is kept for those who wait for them. The kernel is asked
+   * about all: of a process that was killed it does not report the first thread before the others have been waited for.
+   */
   Event await(int tid) {
-    return next(tid).orElseThrow(() -> new Gone("wait4"));
+    for (Event event : kept) {
+      if (event.tid() == tid) {
+        kept.remove(event);
+        return event;
+      }
+    }
+    while (true) {
+      Event event = next().orElseThrow(() -> new Gone("wait4"));
+      if (event.tid() == tid) {
+        return event;
+      }
+      if (!event.stopped()) { // no thread ends by itself: the process has been killed
+        throw new Gone(event.end());
+      }
+      kept.add(event);
+    }
   }
 
   /** Waits for any thread that this one traces; empty when there is none left. */
   Optional<Event> awaitAny() {
-    return next(-1);
+    return kept.isEmpty() ? next() : Optional.of(kept.remove());
   }
 
-  private Optional<Event> next(int tid) {
+  private Optional<Event> next() {
     long result;
     do {
-      result = Kernel.wait4(tid, status, Kernel.WALL | WNOTHREAD);
+      result = Kernel.wait4(-1, status, Kernel.WALL | WNOTHREAD);
     } while (result == -Errno.EINTR);
     if (result == -Errno.ECHILD) {
       return Optional.empty();
     }
-    return Optional.of(new Event((int) Kernel.check("wait4", result, tid), status.get(ValueLayout.JAVA_INT, 0)));
+    return Optional.of(new Event((int) Kernel.check("wait4", result), status.get(ValueLayout.JAVA_INT, 0)));
   }
 }

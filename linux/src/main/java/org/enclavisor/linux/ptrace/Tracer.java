@@ -12,6 +12,7 @@ import org.enclavisor.linux.ptrace.EnclaveThread.Entry;
 import org.enclavisor.monitor.spi.AddressSpaceLayout;
 import org.enclavisor.monitor.spi.Exit;
 import org.enclavisor.monitor.spi.PlatformException;
+import org.enclavisor.monitor.spi.ProcessDiedException;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -115,7 +116,7 @@ final class Tracer {
   }
 
   private PlatformException gone() {
-    return new PlatformException("the enclave process is gone: " + death);
+    return new ProcessDiedException("the enclave process is gone: " + death);
   }
 
   private boolean submit(Runnable task) {

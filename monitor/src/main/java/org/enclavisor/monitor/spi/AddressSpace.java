@@ -41,8 +41,8 @@ public interface AddressSpace extends AutoCloseable {
   /**
    * Adds a logical processor.
    *
-   * @throws PlatformException if the machine refuses, the process has died, or there are as many as the layout asked
-   *     for
+   * @throws ProcessDiedException if the process has died
+   * @throws PlatformException if the machine refuses, or there are as many as the layout asked for
    */
   LogicalProcessor processor();
 
