@@ -24,31 +24,19 @@ public final class Measurement {
   /** How much EEXTEND measures, in bytes. */
   public static final int CHUNK_BYTES = 256;
 
-  private static final int PAGE = 4096;
-  private static final int RECORD = 64;
-  private static final int STRIDE = RECORD + CHUNK_BYTES;
-  private static final int PAGE_RECORDS = RECORD + PAGE / CHUNK_BYTES * STRIDE;
+  private static final int RECORD = PageRecords.RECORD;
+  private static final int STRIDE = PageRecords.STRIDE;
 
   private static final long ECREATE = 0x0045544145524345L;
-  private static final long EADD = 0x0000000044444145L;
-  private static final long EEXTEND = 0x00444e4554584545L;
 
   private final MessageDigest digest;
 
-  // The records of a whole page, reused: what does not change from page to page is written once.
-  private final byte[] block = new byte[PAGE_RECORDS];
-  private final MemorySegment segment = MemorySegment.ofArray(block);
-
-  // The same for pages of zeroes, whose data bytes are never written.
-  private final byte[] zeroBlock = new byte[PAGE_RECORDS];
-  private final MemorySegment zeroSegment = MemorySegment.ofArray(zeroBlock);
+  // The records of one page, reused; the second is for pages of zeroes, whose data bytes are never written.
+  private final PageRecords one = new PageRecords(1);
+  private final PageRecords zero = new PageRecords(1);
 
   private Measurement(MessageDigest digest) {
     this.digest = digest;
-    for (int at = RECORD; at < PAGE_RECORDS; at += STRIDE) {
-      segment.set(U64, at, EEXTEND);
-      zeroSegment.set(U64, at, EEXTEND);
-    }
   }
 
   /**
@@ -74,8 +62,8 @@ public final class Measurement {
    * @param offset of the page from the base, in bytes
    */
   public void eadd(long offset, Secinfo secinfo) {
-    writeEadd(segment, offset, secinfo);
-    digest.update(block, 0, RECORD);
+    PageRecords.writeEadd(MemorySegment.ofArray(one.bytes()), 0, offset, secinfo);
+    digest.update(one.bytes(), 0, RECORD);
   }
 
   /**
@@ -88,7 +76,8 @@ public final class Measurement {
     if (chunk.byteSize() != CHUNK_BYTES) {
       throw new IllegalArgumentException("EEXTEND measures 256 bytes, not " + chunk.byteSize());
     }
-    segment.set(U64, RECORD + 8, offset);
+    byte[] block = one.bytes();
+    MemorySegment.ofArray(block).set(U64, RECORD + 8, offset);
     MemorySegment.copy(chunk, JAVA_BYTE, 0, block, RECORD + RECORD, CHUNK_BYTES);
     digest.update(block, RECORD, STRIDE);
   }
@@ -101,17 +90,21 @@ public final class Measurement {
    * @throws IllegalArgumentException if it has another size
    */
   public void page(long offset, Secinfo secinfo, MemorySegment page) {
-    if (page.byteSize() != PAGE) {
-      throw new IllegalArgumentException("a page has 4096 bytes, not " + page.byteSize());
+    one.set(0, offset, secinfo, page);
+    digest.update(one.bytes());
+  }
+
+  /**
+   * Adds and measures pages that were prepared, in their order.
+   *
+   * @param count how many of them, from the first
+   * @throws IllegalArgumentException if there are not so many
+   */
+  public void pages(PageRecords prepared, int count) {
+    if (count < 0 || count > prepared.pages()) {
+      throw new IllegalArgumentException("count=" + count + ": expected at most " + prepared.pages());
     }
-    writeEadd(segment, offset, secinfo);
-    int at = RECORD;
-    for (int chunk = 0; chunk < PAGE; chunk += CHUNK_BYTES) {
-      segment.set(U64, at + 8, offset + chunk);
-      MemorySegment.copy(page, chunk, segment, at + RECORD, CHUNK_BYTES);
-      at += STRIDE;
-    }
-    digest.update(block);
+    digest.update(prepared.bytes(), 0, count * PageRecords.BYTES);
   }
 
   /**
@@ -120,23 +113,8 @@ public final class Measurement {
    * @param offset of the page from the base, in bytes
    */
   public void zeroPage(long offset, Secinfo secinfo) {
-    writeEadd(zeroSegment, offset, secinfo);
-    int at = RECORD;
-    for (int chunk = 0; chunk < PAGE; chunk += CHUNK_BYTES) {
-      zeroSegment.set(U64, at + 8, offset + chunk);
-      at += STRIDE;
-    }
-    digest.update(zeroBlock);
-  }
-
-  private static void writeEadd(MemorySegment segment, long offset, Secinfo secinfo) {
-    long flags = secinfo.flags();
-    if (secinfo.type() == PageType.TCS) {
-      flags &= ~Permissions.RWX.bits();
-    }
-    segment.set(U64, 0, EADD);
-    segment.set(U64, 8, offset);
-    segment.set(U64, 16, flags);
+    zero.move(0, offset, secinfo);
+    digest.update(zero.bytes());
   }
 
   /** MRENCLAVE so far: what EINIT would make of it now. More may be added afterwards. */

@@ -92,6 +92,28 @@ class MeasurementTest {
   }
 
   @Test
+  void pagesThatWerePreparedMeasureAsIfOneByOne() {
+    Measurement single = Measurement.ecreate(1, 0x10000);
+    Measurement prepared = Measurement.ecreate(1, 0x10000);
+    PageRecords records = new PageRecords(4);
+    for (int round = 0; round < 3; round++) { // the room is used again, for fewer pages the last time
+      int count = round == 2 ? 2 : 4;
+      for (int i = 0; i < count; i++) {
+        Secinfo secinfo = i == 1 ? Secinfo.tcs() : Secinfo.reg(Permissions.RX);
+        long offset = (round * 4L + i) * PAGE;
+        single.page(offset, secinfo, pattern(3 + round, i));
+        records.set(i, offset, secinfo, pattern(3 + round, i));
+      }
+      prepared.pages(records, count);
+      assertThat(prepared.mrEnclave()).isEqualTo(single.mrEnclave());
+    }
+    assertThat(records.pages()).isEqualTo(4);
+    assertThatThrownBy(() -> records.set(0, 0, Secinfo.tcs(), pattern(1, 1).asSlice(0, 8)))
+        .isInstanceOf(IllegalArgumentException.class);
+    assertThatThrownBy(() -> prepared.pages(records, 5)).isInstanceOf(IllegalArgumentException.class);
+  }
+
+  @Test
   void countsATcsWithoutPermissions() {
     Measurement with = Measurement.ecreate(1, 0x1000);
     Measurement without = Measurement.ecreate(1, 0x1000);

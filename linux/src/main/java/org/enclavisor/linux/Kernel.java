@@ -158,6 +158,26 @@ public final class Kernel {
     }
   }
 
+  /**
+   * Copies into a file. For many pages of an anonymous one that nobody has touched yet, this takes half the time of
+   * writing through a mapping, which has the kernel clear each page first.
+   *
+   * @param source native memory
+   * @return whether all of it was written; if not, how much was is not known
+   */
+  public static boolean write(int fd, long offset, MemorySegment source) {
+    long done = 0;
+    while (done < source.byteSize()) {
+      // SAFETY: reads what is left of the source, which the caller keeps alive; an unmapped page gives EFAULT.
+      long written = raw(Syscall.PWRITE64, fd, source.address() + done, source.byteSize() - done, offset + done, 0, 0);
+      if (written <= 0 && written != -Errno.EINTR) {
+        return false;
+      }
+      done += Math.max(written, 0);
+    }
+    return true;
+  }
+
   private static int memfdCreate(String name, int flags, int olderKernels) {
     try (Arena arena = Arena.ofConfined()) {
       MemorySegment text = arena.allocateFrom(name);

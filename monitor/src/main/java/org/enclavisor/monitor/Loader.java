@@ -1,5 +1,6 @@
 package org.enclavisor.monitor;
 
+import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.BitSet;
 import org.enclavisor.isa.PageType;
@@ -12,15 +13,15 @@ import org.enclavisor.monitor.leaf.Eadd;
 import org.jspecify.annotations.Nullable;
 
 /**
- * EADD and EEXTEND of many pages: the leaves' own checks, once for a run instead of once a page, and the bytes straight
- * from the source to their place while the pages before them are hashed. The outcome is that of the single leaves, one
- * after another. Callers hold the enclave's lock.
+ * EADD and EEXTEND of many pages: the leaves' own checks, once for a run instead of once a page, and pages are stored
+ * while those before them are hashed. The outcome is that of the single leaves, one after another. Callers hold the
+ * enclave's lock.
  */
 final class Loader {
   private static final int PAGE = Eadd.PAGE;
 
-  /** Pages that are copied before they are handed to the hash: they are still in the cache then. */
-  private static final int BATCH = 128;
+  /** Pages that are copied, stored and handed to the hash in one piece, so that they are in a cache all the while. */
+  private static final int BATCH = 64;
 
   /** Zero pages in one piece of the measurement. */
   private static final int ZERO_BATCH = 1 << 16;
@@ -96,26 +97,35 @@ final class Loader {
       MeasurementQueue measurement, long first, long count, Secinfo secinfo, boolean measured) {
     for (long done = 0; done < count; done += ZERO_BATCH) {
       int batch = (int) Math.min(ZERO_BATCH, count - done);
-      measurement.pages(first + done, batch, secinfo, measured, new BitSet());
+      measurement.zeroes(first + done, batch, secinfo, measured);
     }
   }
 
   private static void copy(
       SecsPage secs, long first, long count, Secinfo secinfo, MemorySegment pages, boolean measured) {
-    MemorySegment memory = secs.memory().segment();
-    for (long done = 0; done < count; done += BATCH) {
-      int batch = (int) Math.min(BATCH, count - done);
-      BitSet touched = new BitSet(batch);
-      for (int i = 0; i < batch; i++) {
-        MemorySegment source = pages.asSlice((done + i) * PAGE, PAGE);
-        // The source may change under our hands: what was zero when looked at stays zero, and what is copied is what is
-        // measured.
-        if (!Eadd.zero(source)) {
-          MemorySegment.copy(source, 0, memory, (first + done + i) * PAGE, PAGE);
-          touched.set(i);
+    try (Arena arena = Arena.ofConfined()) {
+      // The source may change under our hands: from one copy of our own the pages are judged, stored and measured.
+      MemorySegment snapshot = arena.allocate(Math.min(BATCH, count) * PAGE, PAGE);
+      for (long done = 0; done < count; done += BATCH) {
+        int batch = (int) Math.min(BATCH, count - done);
+        MemorySegment.copy(pages, done * PAGE, snapshot, 0, (long) batch * PAGE);
+        BitSet touched = new BitSet(batch);
+        for (int i = 0; i < batch; i++) {
+          touched.set(i, !Eadd.zero(snapshot.asSlice((long) i * PAGE, PAGE)));
+        }
+        int from = touched.nextSetBit(0);
+        while (from >= 0) {
+          int to = touched.nextClearBit(from);
+          MemorySegment run = snapshot.asSlice((long) from * PAGE, (long) (to - from) * PAGE);
+          secs.memory().filler().fill((first + done + from) * PAGE, run);
+          from = touched.nextSetBit(to);
+        }
+        if (measured && !touched.isEmpty()) {
+          secs.measurement().pages(first + done, batch, secinfo, snapshot);
+        } else {
+          secs.measurement().zeroes(first + done, batch, secinfo, measured);
         }
       }
-      secs.measurement().pages(first + done, batch, secinfo, measured, touched);
     }
   }
 
@@ -141,7 +151,11 @@ final class Loader {
         return new Progress(i, Outcome.gp("the enclave is initialised already"));
       }
       TcsPage tcs = new TcsPage(page, secs.base() + page * PAGE, bytes);
-      secs.measurement().page(page, forced, measured, tcs.bytes());
+      if (measured) {
+        secs.measurement().pages(page, 1, forced, MemorySegment.ofArray(tcs.bytes()));
+      } else {
+        secs.measurement().zeroes(page, 1, forced, false);
+      }
       Eadd.commit(secs, page, 1, forced, tcs);
     }
     return new Progress(count, Outcome.success());

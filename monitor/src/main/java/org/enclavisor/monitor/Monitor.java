@@ -115,7 +115,7 @@ public final class Monitor implements SgxDevice {
       space.close();
       return new CreateOutcome.Refused(outcome);
     }
-    page.attach(epc.reserveElrange(page), new EnclaveMemory(space.enclaveBase(), space.enclave()));
+    page.attach(epc.reserveElrange(page), new EnclaveMemory(space.enclaveBase(), space.enclave(), space::fill));
     enclaves.add(new Enclave(id, page, space, maxThreads));
     return new CreateOutcome.Created(id, page.base());
   }

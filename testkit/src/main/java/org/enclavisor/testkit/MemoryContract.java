@@ -8,7 +8,10 @@ import static org.enclavisor.testkit.Reg.RBX;
 import static org.enclavisor.testkit.Reg.RCX;
 import static org.enclavisor.testkit.Testbed.DATA;
 
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.util.Random;
 import org.enclavisor.isa.Permissions;
 import org.enclavisor.monitor.spi.AddressSpaceLayout;
 import org.enclavisor.monitor.spi.Exit;
@@ -39,6 +42,23 @@ interface MemoryContract extends Contract {
         assertThat(cpu.enter(registers, Extended.KEEP)).isInstanceOfSatisfying(
             Exit.Fault.class, f -> assertThat(f.vector()).isEqualTo(14));
       }
+    }
+  }
+
+  @Test
+  default void whatIsFilledInIsThere() {
+    try (var space = platform().create(new AddressSpaceLayout(0, 0x100000, 0, 1)); Arena arena = Arena.ofConfined()) {
+      byte[] bytes = new byte[0x20000];
+      new Random(1).nextBytes(bytes);
+      space.fill(0x40000, arena.allocateFrom(ValueLayout.JAVA_BYTE, bytes)); // pages that nobody has touched
+      assertThat(space.enclave().asSlice(0x40000, 0x20000).toArray(ValueLayout.JAVA_BYTE)).isEqualTo(bytes);
+      space.fill(0x50000, MemorySegment.ofArray(bytes)); // half of them over others, and from the heap
+      assertThat(space.enclave().asSlice(0x50000, 0x20000).toArray(ValueLayout.JAVA_BYTE)).isEqualTo(bytes);
+      assertThat(space.enclave().asSlice(0x40000, 0x10000).mismatch(MemorySegment.ofArray(bytes).asSlice(0, 0x10000)))
+          .isEqualTo(-1);
+      assertThat(space.residentBytes()).isBetween(0x30000L, 0x32000L);
+      assertThatThrownBy(() -> space.fill(0xff000, MemorySegment.ofArray(bytes)))
+          .isInstanceOf(IndexOutOfBoundsException.class);
     }
   }
 

@@ -134,6 +134,14 @@ final class PtraceAddressSpace implements AddressSpace {
   }
 
   @Override
+  public synchronized void fill(long offset, MemorySegment pages) {
+    MemorySegment place = enclave().asSlice(offset, pages.byteSize());
+    if (closed || !pages.isNative() || !Kernel.write(enclaveFile, offset, pages)) {
+      place.copyFrom(pages); // slower, and says what is wrong where something is
+    }
+  }
+
+  @Override
   public synchronized long residentBytes() {
     if (closed) {
       throw new IllegalStateException("the address space is closed");

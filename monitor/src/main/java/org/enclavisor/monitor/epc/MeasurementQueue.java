@@ -2,44 +2,43 @@ package org.enclavisor.monitor.epc;
 
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayDeque;
-import java.util.BitSet;
 import org.enclavisor.isa.Digest32;
 import org.enclavisor.isa.Measurement;
+import org.enclavisor.isa.PageRecords;
 import org.enclavisor.isa.Secinfo;
 import org.jspecify.annotations.Nullable;
 
 /**
  * MRENCLAVE of an enclave under construction, computed beside the copying of its pages.
  *
- * <p>Hashing is what loading costs, so runs of pages are handed to a thread of the queue's own, which hashes them in
- * the order of their EADDs, out of the enclave's memory: what is measured is what is there. Before EINIT nothing but
- * EADD and EREMOVE changes that memory, and EREMOVE drains the queue first. Callers hold the enclave's lock.
+ * <p>Hashing is what loading costs, so whatever else is to be done for it is done by the caller, and a thread of the
+ * queue's own hashes the runs of pages in the order of their EADDs. Callers hold the enclave's lock.
  */
 public final class MeasurementQueue implements AutoCloseable {
   /** Pages that are hashed by the caller before a thread is worth its start. */
   private static final long INLINE_PAGES = 32;
 
   /** Runs that may wait; a caller that is faster than the hash waits then. */
-  private static final int CAPACITY = 64;
+  private static final int CAPACITY = 8;
+
+  /** Pages that are prepared in one piece: what the hash then reads is still in a cache. */
+  private static final int PREPARED = 64;
 
   private static final int PAGE = 4096;
-  private static final MemorySegment ZERO = MemorySegment.ofArray(new byte[PAGE]).asReadOnly();
 
   /**
-   * A run of pages alike but for their content.
+   * A run of pages.
    *
-   * @param touched which of them have content in the enclave's memory, by index; the others are zero
-   * @param content the one page's bytes where they are not in the enclave's memory: a TCS
+   * @param prepared what is to be hashed; null of pages that are zero or not measured
    */
-  private record Run(
-      long page, int count, Secinfo secinfo, boolean measured, BitSet touched, byte @Nullable [] content) {}
+  private record Run(long page, int count, Secinfo secinfo, boolean measured, @Nullable PageRecords prepared) {}
 
   private final Measurement measurement;
   private final String name;
   private final ArrayDeque<Run> waiting = new ArrayDeque<>();
-  private @Nullable EnclaveMemory memory;
+  private final ArrayDeque<PageRecords> spare = new ArrayDeque<>();
   private @Nullable Thread worker;
-  private @Nullable RuntimeException failure;
+  private @Nullable Throwable failure;
   private boolean working;
   private boolean closed;
   private long pages;
@@ -48,11 +47,6 @@ public final class MeasurementQueue implements AutoCloseable {
   public MeasurementQueue(String name, int ssaFrameSize, long size) {
     this.measurement = Measurement.ecreate(ssaFrameSize, size);
     this.name = name;
-  }
-
-  /** Says where pages are. Before anything is added. */
-  public void attach(EnclaveMemory enclave) {
-    memory = enclave;
   }
 
   /** EADD of one page, now. */
@@ -67,18 +61,33 @@ public final class MeasurementQueue implements AutoCloseable {
     measurement.eextend(offset, chunk);
   }
 
-  /**
-   * EADD of consecutive pages, each followed by its 16 EEXTENDs if measured; at once or later, in order.
-   *
-   * @param touched which have content in the enclave's memory; not changed afterwards
-   */
-  public void pages(long page, int count, Secinfo secinfo, boolean measured, BitSet touched) {
-    put(new Run(page, count, secinfo, measured, touched, null));
+  /** EADD of consecutive pages that are zero or not measured, at once or later; each with its 16 EEXTENDs if measured. */
+  public void zeroes(long page, int count, Secinfo secinfo, boolean measured) {
+    put(new Run(page, count, secinfo, measured, null));
   }
 
-  /** The same for one page whose bytes are not in the enclave's memory; they are not changed afterwards. */
-  public void page(long page, Secinfo secinfo, boolean measured, byte[] content) {
-    put(new Run(page, 1, secinfo, measured, new BitSet(), content));
+  /**
+   * EADD and 16 EEXTENDs of each of consecutive pages, at once or later.
+   *
+   * @param content of at least so many pages; may be changed once this returns
+   */
+  public void pages(long page, int count, Secinfo secinfo, MemorySegment content) {
+    for (int done = 0; done < count; done += PREPARED) {
+      int batch = Math.min(PREPARED, count - done);
+      PageRecords prepared = spare();
+      for (int i = 0; i < batch; i++) {
+        long at = (long) (done + i) * PAGE;
+        prepared.set(i, page * PAGE + at, secinfo, content.asSlice(at, PAGE));
+      }
+      put(new Run(page + done, batch, secinfo, true, prepared));
+    }
+  }
+
+  private PageRecords spare() {
+    synchronized (waiting) {
+      PageRecords used = spare.poll();
+      return used != null ? used : new PageRecords(PREPARED);
+    }
   }
 
   private void put(Run run) {
@@ -118,7 +127,7 @@ public final class MeasurementQueue implements AutoCloseable {
       }
       try {
         hash(run);
-      } catch (RuntimeException e) {
+      } catch (RuntimeException | Error e) {
         synchronized (waiting) {
           failure = e;
           waiting.clear();
@@ -131,17 +140,21 @@ public final class MeasurementQueue implements AutoCloseable {
   }
 
   private void hash(Run run) {
-    EnclaveMemory enclave = memory;
+    if (run.prepared != null) {
+      measurement.pages(run.prepared, run.count);
+      synchronized (waiting) {
+        if (!closed) {
+          spare.add(run.prepared);
+        }
+      }
+      return;
+    }
     for (int i = 0; i < run.count; i++) {
       long offset = (run.page + i) * PAGE;
-      if (!run.measured) {
-        measurement.eadd(offset, run.secinfo);
-      } else if (run.content != null) {
-        measurement.page(offset, run.secinfo, MemorySegment.ofArray(run.content));
-      } else if (run.touched.get(i) && enclave != null) {
-        measurement.page(offset, run.secinfo, enclave.segment().asSlice(offset, PAGE));
+      if (run.measured) {
+        measurement.zeroPage(offset, run.secinfo);
       } else {
-        measurement.page(offset, run.secinfo, ZERO);
+        measurement.eadd(offset, run.secinfo);
       }
     }
   }
@@ -168,6 +181,7 @@ public final class MeasurementQueue implements AutoCloseable {
     synchronized (waiting) {
       closed = true;
       waiting.clear();
+      spare.clear();
       waiting.notifyAll();
       while (working && failure == null) {
         await();

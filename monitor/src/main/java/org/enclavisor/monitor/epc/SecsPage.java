@@ -59,7 +59,6 @@ public final class SecsPage {
   public void attach(Epc.ElrangeExtent frames, EnclaveMemory bytes) {
     elrange = frames;
     memory = bytes;
-    measurement.attach(bytes);
   }
 
   /** The frame it lies in. */

@@ -21,6 +21,17 @@ public interface AddressSpace extends AutoCloseable {
    */
   MemorySegment enclave();
 
+  /**
+   * Copies whole pages into the ELRANGE. The same as writing to {@link #enclave()}; a platform may know a way that costs
+   * less for pages that nobody has touched yet.
+   *
+   * @param offset from the base, in bytes, page-aligned
+   * @param pages stays alive until this returns; if it changes meanwhile, what is copied is one or the other
+   */
+  default void fill(long offset, MemorySegment pages) {
+    MemorySegment.copy(pages, 0, enclave(), offset, pages.byteSize());
+  }
+
   /** The linear address, in the enclave's eyes, of the first byte of {@link #untrusted()}. */
   long untrustedBase();
 

@@ -3,10 +3,8 @@ package org.enclavisor.monitor.epc;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.time.Duration;
-import java.util.BitSet;
 import org.enclavisor.isa.Measurement;
 import org.enclavisor.isa.Permissions;
 import org.enclavisor.isa.Secinfo;
@@ -23,7 +21,7 @@ class MeasurementQueueTest {
     try (MeasurementQueue queue = new MeasurementQueue("test", 1, 1 << 20)) {
       Measurement expected = Measurement.ecreate(1, 1 << 20);
       for (int round = 0; round < 50; round++) {
-        queue.pages(round, 3, RW, round % 2 == 0, new BitSet());
+        queue.zeroes(round, 3, RW, round % 2 == 0);
         queue.eadd(round * 4096L, RW);
         queue.eextend(round * 4096L, ZERO.asSlice(0, 256));
         for (int i = 0; i < 3; i++) {
@@ -45,10 +43,12 @@ class MeasurementQueueTest {
   void aFastCallerWaits() {
     try (MeasurementQueue queue = new MeasurementQueue("test", 1, 1 << 30)) {
       Measurement expected = Measurement.ecreate(1, 1 << 30);
-      for (int round = 0; round < 400; round++) {
-        queue.pages(round * 64L, 64, RW, true, new BitSet());
-        for (int i = 0; i < 64; i++) {
-          expected.page((round * 64L + i) * 4096, RW, ZERO);
+      MemorySegment content = MemorySegment.ofArray(new byte[100 * 4096]);
+      for (int round = 0; round < 100; round++) {
+        content.fill((byte) round); // may be changed as soon as pages() has returned
+        queue.pages(round * 100L, 100, RW, content);
+        for (int i = 0; i < 100; i++) {
+          expected.page((round * 100L + i) * 4096, RW, content.asSlice(0, 4096));
         }
       }
       assertThat(queue.mrEnclave()).isEqualTo(expected.mrEnclave());
@@ -59,7 +59,7 @@ class MeasurementQueueTest {
   void closingDropsWhatWaitsAndEndsTheThread() throws InterruptedException {
     MeasurementQueue queue = new MeasurementQueue("closing-test", 1, 1L << 40);
     for (int i = 0; i < 20; i++) {
-      queue.pages(0, 1 << 16, RW, false, new BitSet());
+      queue.zeroes(0, 1 << 16, RW, false);
     }
     queue.close();
     queue.close();
@@ -75,22 +75,16 @@ class MeasurementQueueTest {
 
   @Test
   void aFailureIsToldToWhoeverAsks() {
-    Arena arena = Arena.ofShared();
-    MemorySegment memory = arena.allocate(1 << 20);
-    arena.close();
-    BitSet touched = new BitSet();
-    touched.set(0, 100);
     try (MeasurementQueue queue = new MeasurementQueue("failing-test", 1, 1 << 20)) {
-      queue.attach(new EnclaveMemory(0, memory));
-      queue.pages(0, 100, RW, true, touched);
-      assertThatThrownBy(queue::mrEnclave).isInstanceOf(IllegalStateException.class).hasMessageContaining("closed");
+      queue.zeroes(0, 100, (Secinfo) null, true); // not checked before the hash comes to it
+      assertThatThrownBy(queue::mrEnclave).isInstanceOf(IllegalStateException.class).hasMessageContaining("measuring");
     }
   }
 
   @Test
   void anInterruptedCallerStillGetsTheMeasurement() {
     try (MeasurementQueue queue = new MeasurementQueue("test", 1, 1 << 30)) {
-      queue.pages(0, 1 << 14, RW, true, new BitSet());
+      queue.zeroes(0, 1 << 14, RW, true);
       Thread.currentThread().interrupt();
       assertThat(queue.mrEnclave()).isNotNull();
       assertThat(Thread.interrupted()).as("the flag is kept").isTrue();
