@@ -21,7 +21,7 @@ import picocli.CommandLine.Option;
     mixinStandardHelpOptions = true,
     description = {
       "Measure what enclaves cost on this machine, as ratios against what is measured in the same run.",
-      "Takes about two minutes. Other load on the machine spoils it."
+      "Takes about three minutes. Other load on the machine spoils it."
     },
     footer = {
       "",

@@ -2,6 +2,7 @@ package org.enclavisor.app.bench;
 
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.BitSet;
 import java.util.EnumSet;
 import java.util.List;
 import java.util.Optional;
@@ -9,6 +10,7 @@ import java.util.Set;
 import java.util.function.Consumer;
 import org.enclavisor.linux.Baselines;
 import org.enclavisor.linux.Cpuid;
+import org.enclavisor.linux.Kernel;
 import org.enclavisor.linux.StubOptions;
 import org.enclavisor.linux.StubPlatform;
 import org.enclavisor.linux.WaitPolicy;
@@ -81,13 +83,22 @@ public final class Benchmark {
   }
 
   private void compute() throws Exception {
-    KernelBench bench = new KernelBench(clock, root, 7);
+    KernelBench bench = new KernelBench(clock, root, 15);
     Optional<Path> program = bench.nativeProgram();
     if (program.isEmpty()) {
       notes.add("compute is left out: there is no examples/kernels/kernels.native");
       return;
     }
-    rows.addAll(bench.run(stub(WaitPolicy.AUTO), program.get()));
+    // Both on one and the same processor: two of them can differ by more than what is looked for.
+    BitSet before = Kernel.affinity(0);
+    BitSet one = new BitSet();
+    one.set(before.nextSetBit(0));
+    Kernel.setAffinity(0, one);
+    try {
+      rows.addAll(bench.run(stub(WaitPolicy.SAME_CORE), program.get()));
+    } finally {
+      Kernel.setAffinity(0, before);
+    }
   }
 
   private void whole() throws Exception {

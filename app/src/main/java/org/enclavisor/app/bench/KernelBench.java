@@ -42,42 +42,57 @@ final class KernelBench {
   }
 
   List<Row> run(Platform platform, Path program) throws Exception {
+    List<Kernel> kernels = kernels(program);
     Path folder = root.resolve("examples/kernels");
-    List<Row> rows = new ArrayList<>();
-    Enclavisor enclavisor = Enclavisor.open(platform);
-    try (Enclave enclave =
-        enclavisor.load(folder.resolve("kernels.signed.so"), Edl.read(folder.resolve("kernels.edl")))) {
-      enclave.call("prepare");
-      for (Map.Entry<String, Long> kernel : kernels().entrySet()) {
-        rows.addAll(compare(enclave, program, kernel.getKey(), kernel.getValue()));
+    Edl edl = Edl.read(folder.resolve("kernels.edl"));
+    try (Enclavisor enclavisor = Enclavisor.open(platform)) {
+      for (int pair = -1; pair < pairs; pair++) { // the first one warms up
+        // A new enclave each time, as there is a new process: where its pages lie in the machine's memory counts.
+        try (Enclave enclave = enclavisor.load(folder.resolve("kernels.signed.so"), edl)) {
+          enclave.call("prepare");
+          for (Kernel kernel : kernels) {
+            kernel.compare(pair, inside(enclave, kernel.name, kernel.rounds), outside(program, kernel.name, kernel.rounds));
+          }
+        }
       }
     }
-    return rows;
+    return kernels.stream().flatMap(kernel -> kernel.rows().stream()).toList();
   }
 
-  /** Every kernel, and rounds enough to scale from. */
-  private static Map<String, Long> kernels() {
-    Map<String, Long> rounds = new LinkedHashMap<>();
-    rounds.put("sha256", 200L);
-    rounds.put("aes", 200L);
-    rounds.put("sort", 2L);
-    rounds.put("matrix", 20L);
-    rounds.put("chase", 2L);
-    rounds.put("stream", 2L);
-    return rounds;
+  /** Every kernel, with rounds enough for a run of {@link #NANOS_A_RUN}. */
+  private List<Kernel> kernels(Path program) throws IOException, InterruptedException {
+    Map<String, Long> few = new LinkedHashMap<>();
+    few.put("sha256", 200L);
+    few.put("aes", 200L);
+    few.put("sort", 2L);
+    few.put("matrix", 20L);
+    few.put("chase", 2L);
+    few.put("stream", 2L);
+    List<Kernel> kernels = new ArrayList<>();
+    for (Map.Entry<String, Long> kernel : few.entrySet()) {
+      double nanos = outside(program, kernel.getKey(), kernel.getValue()).nanos;
+      kernels.add(new Kernel(kernel.getKey(), Math.max(1, Math.round(kernel.getValue() * NANOS_A_RUN / nanos))));
+    }
+    return kernels;
   }
 
-  private List<Row> compare(Enclave enclave, Path program, String kernel, long few) throws Exception {
-    long rounds = Math.max(1, Math.round(few * NANOS_A_RUN / outside(program, kernel, few).nanos));
-    double[] inside = new double[pairs];
-    double[] outside = new double[pairs];
-    double[] ratios = new double[pairs];
-    for (int pair = -1; pair < pairs; pair++) {
-      Timed in = inside(enclave, kernel, rounds);
-      Timed out = outside(program, kernel, rounds);
+  /** What was measured of one kernel. */
+  private final class Kernel {
+    private final String name;
+    private final long rounds;
+    private final double[] inside = new double[pairs];
+    private final double[] outside = new double[pairs];
+    private final double[] ratios = new double[pairs];
+
+    Kernel(String name, long rounds) {
+      this.name = name;
+      this.rounds = rounds;
+    }
+
+    void compare(int pair, Timed in, Timed out) {
       if (in.checksum != out.checksum) {
         throw new IllegalStateException(
-            "%s: the enclave computed %x, the native program %x".formatted(kernel, in.checksum, out.checksum));
+            "%s: the enclave computed %x, the native program %x".formatted(name, in.checksum, out.checksum));
       }
       if (pair >= 0) {
         inside[pair] = in.nanos;
@@ -85,10 +100,12 @@ final class KernelBench {
         ratios[pair] = in.nanos / out.nanos;
       }
     }
-    Row nativeRow = clock.row(GROUP, kernel + ", native process", Clock.median(outside));
-    Row enclaveRow = clock.row(GROUP, kernel + ", enclave", Clock.median(inside));
-    Row.Ratio ratio = new Row.Ratio(Clock.median(ratios), nativeRow.name(), TARGET);
-    return List.of(nativeRow, enclaveRow.with(ratio));
+
+    List<Row> rows() {
+      Row nativeRow = clock.row(GROUP, name + ", native process", Clock.median(outside));
+      Row.Ratio ratio = new Row.Ratio(Clock.median(ratios), nativeRow.name(), TARGET);
+      return List.of(nativeRow, clock.row(GROUP, name + ", enclave", Clock.median(inside)).with(ratio));
+    }
   }
 
   private record Timed(long checksum, double nanos) {}

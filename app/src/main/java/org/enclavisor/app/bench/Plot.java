@@ -34,7 +34,7 @@ final class Plot {
     int y = TOP;
     for (Row row : rows) {
       double width = Math.max(2, WIDTH * (Math.log10(row.nanos()) - from) / (to - from));
-      String colour = row.ratio().isPresent() ? "#2563eb" : "#94a3b8";
+      String colour = row.ratio().isPresent() || row.group().equals(CallBench.GROUP) ? "#2563eb" : "#94a3b8";
       svg.append(text(LEFT - 8, y + 14, "end", row.name()));
       svg.append(
           "<rect x=\"%d\" y=\"%d\" width=\"%s\" height=\"%d\" rx=\"3\" fill=\"%s\"/>%n"
