@@ -83,7 +83,7 @@ public final class Benchmark {
   }
 
   private void compute() throws Exception {
-    KernelBench bench = new KernelBench(clock, root, 15);
+    KernelBench bench = new KernelBench(clock, root, 16);
     Optional<Path> program = bench.nativeProgram();
     if (program.isEmpty()) {
       notes.add("compute is left out: there is no examples/kernels/kernels.native");
