@@ -2,6 +2,7 @@ package org.enclavisor.app;
 
 import java.io.UncheckedIOException;
 import java.nio.file.Path;
+import java.util.Optional;
 import org.enclavisor.image.EnclaveImage;
 import org.enclavisor.image.Images;
 
@@ -15,7 +16,7 @@ final class ImageFile {
    */
   static EnclaveImage read(Path path) {
     try {
-      return Images.read(EnclaveFolder.of(path, java.util.Optional.empty()).image());
+      return Images.read(EnclaveFolder.of(path, Optional.empty()).image());
     } catch (UncheckedIOException e) {
       throw new Failure(ExitCode.BAD_INPUT, e.getCause().getMessage() + " cannot be read", "");
     }

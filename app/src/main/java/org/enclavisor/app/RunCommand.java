@@ -7,6 +7,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.Callable;
 import java.util.stream.Collectors;
+import org.enclavisor.app.bench.Times;
 import org.enclavisor.host.Enclave;
 import org.enclavisor.host.Enclavisor;
 import org.enclavisor.host.HostConfig;
@@ -174,7 +175,7 @@ final class RunCommand implements Callable<Integer> {
       output.line("  MRSIGNER   %s", sigstruct.mrSigner().hex());
       output.line(
           "  %d pages in %s, platform %s, %s",
-          image.pageCount(), Sizes.time(nanos), platform.name(), enclavisor.isolation().text());
+          image.pageCount(), Times.text(nanos), platform.name(), enclavisor.isolation().text());
     }
   }
 }

@@ -5,6 +5,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.stream.Collectors;
+import org.enclavisor.app.bench.Times;
 import org.enclavisor.host.CallResult;
 import org.enclavisor.host.Enclave;
 import org.enclavisor.host.OcallContext;
@@ -79,7 +80,7 @@ final class Session {
     tree.put("outputs", outputs);
     tree.put("nanos", nanos);
     outputs.forEach((name, text) -> output.line("  %s = %s", name, text));
-    output.line("  -> %s   (%s)", result.text().isEmpty() ? "done" : result.text(), Sizes.time(nanos));
+    output.line("  -> %s   (%s)", result.text().isEmpty() ? "done" : result.text(), Times.text(nanos));
     call.expect().filter(expected -> !expected.equals(result.text())).ifPresent(expected -> differs(tree, expected));
   }
 

@@ -18,11 +18,6 @@ final class Sizes {
         : "%.1f %s".formatted(value, units[unit]);
   }
 
-  /** Nanoseconds with a fitting unit. */
-  static String time(double nanos) {
-    return org.enclavisor.app.bench.Times.text(nanos);
-  }
-
   /** The beginning and the end of a text too long for a line. */
   static String shorten(String text) {
     return text.length() <= 48 ? text : text.substring(0, 32) + "…" + text.substring(text.length() - 12);

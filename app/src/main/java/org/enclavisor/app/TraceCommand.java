@@ -6,6 +6,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.concurrent.Callable;
 import java.util.concurrent.ConcurrentLinkedQueue;
+import org.enclavisor.app.bench.Times;
 import org.enclavisor.host.HostException;
 import org.enclavisor.monitor.MonitorConfig;
 import org.enclavisor.monitor.MonitorEvent;
@@ -52,7 +53,7 @@ final class TraceCommand implements Callable<Integer> {
       long duration = duration(event);
       output.line(
           "%12s  %12s  %s",
-          Sizes.time(begin(event) - zero), duration == 0 ? "" : Sizes.time(duration), describe(event));
+          Times.text(begin(event) - zero), duration == 0 ? "" : Times.text(duration), describe(event));
     }
   }
 

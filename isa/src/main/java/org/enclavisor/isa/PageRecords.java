@@ -51,12 +51,10 @@ public final class PageRecords {
     if (page.byteSize() != PAGE) {
       throw new IllegalArgumentException("a page has 4096 bytes, not " + page.byteSize());
     }
-    int start = index * BYTES;
-    writeEadd(segment, start, offset, secinfo);
-    int at = start + RECORD;
+    move(index, offset, secinfo);
+    int at = index * BYTES + RECORD + RECORD;
     for (int chunk = 0; chunk < PAGE; chunk += Measurement.CHUNK_BYTES) {
-      segment.set(U64, at + 8, offset + chunk);
-      MemorySegment.copy(page, chunk, segment, at + RECORD, Measurement.CHUNK_BYTES);
+      MemorySegment.copy(page, chunk, segment, at, Measurement.CHUNK_BYTES);
       at += STRIDE;
     }
   }

@@ -42,15 +42,16 @@ final class CallBench {
   }
 
   /**
+   * @param platform is closed at the end
    * @param mode how the platform waits, for the rows' names
    * @param roundTrip what EENTER and EEXIT alone cost there
    */
   List<Row> run(Platform platform, String mode, Row roundTrip, int batch) throws Exception {
     List<Row> rows = new ArrayList<>();
     Path folder = examples.resolve("calls");
-    Enclavisor enclavisor = Enclavisor.open(platform);
-    try (Enclave enclave =
-        enclavisor.load(folder.resolve("calls.signed.so"), Edl.read(folder.resolve("calls.edl")))) {
+    try (Enclavisor enclavisor = Enclavisor.open(platform);
+        Enclave enclave =
+            enclavisor.load(folder.resolve("calls.signed.so"), Edl.read(folder.resolve("calls.edl")))) {
       Calls calls = enclave.bind(Calls.class, (OcallHandler) CallBench::nothing);
       for (int i = 0; i < 300 * batch; i++) {
         calls.nothing(); // compiles the way

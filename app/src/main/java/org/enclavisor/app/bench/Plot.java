@@ -29,7 +29,7 @@ final class Plot {
     for (int decade = (int) from; decade <= to; decade++) {
       double x = LEFT + WIDTH * (decade - from) / (to - from);
       svg.append(line(x, TOP - 8, height - 32));
-      svg.append(text(x, height - 14, "middle", label(Math.pow(10, decade))));
+      svg.append(text(x, height - 14, "middle", Times.text(Math.pow(10, decade))));
     }
     int y = TOP;
     for (Row row : rows) {
@@ -39,7 +39,7 @@ final class Plot {
       svg.append(
           "<rect x=\"%d\" y=\"%d\" width=\"%s\" height=\"%d\" rx=\"3\" fill=\"%s\"/>%n"
               .formatted(LEFT, y, decimal(width), BAR, colour));
-      svg.append(text(LEFT + width + 6, y + 14, "start", label(row.nanos())));
+      svg.append(text(LEFT + width + 6, y + 14, "start", Times.text(row.nanos())));
       y += BAR + GAP;
     }
     return svg.append("</svg>\n").toString();
@@ -57,9 +57,5 @@ final class Plot {
 
   private static String decimal(double value) {
     return String.format(Locale.ROOT, "%.1f", value);
-  }
-
-  private static String label(double nanos) {
-    return Times.text(nanos);
   }
 }
