@@ -7,6 +7,7 @@ public final class Errno {
   public static final int ESRCH = 3;
   public static final int EINTR = 4;
   public static final int EIO = 5;
+  public static final int ENXIO = 6;
   public static final int E2BIG = 7;
   public static final int EBADF = 9;
   public static final int ECHILD = 10;
@@ -32,6 +33,7 @@ public final class Errno {
       case ESRCH -> "ESRCH (no such process)";
       case EINTR -> "EINTR (interrupted)";
       case EIO -> "EIO (input or output error)";
+      case ENXIO -> "ENXIO (nothing there)";
       case E2BIG -> "E2BIG (too big)";
       case EBADF -> "EBADF (bad file descriptor)";
       case ECHILD -> "ECHILD (no such child)";

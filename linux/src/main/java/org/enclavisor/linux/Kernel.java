@@ -36,6 +36,7 @@ public final class Kernel {
   public static final int SIGKILL = 9;
   public static final int SIGSEGV = 11;
   public static final int SIGUSR2 = 12;
+  public static final int SIGCONT = 18;
   public static final int SIGSTOP = 19;
   public static final int SIGSYS = 31;
 
@@ -46,6 +47,9 @@ public final class Kernel {
   private static final int MFD_ALLOW_SEALING = 2;
   private static final int MFD_NOEXEC_SEAL = 8;
   private static final int MFD_EXEC = 16;
+  private static final int FALLOC_PUNCH_HOLE_KEEP_SIZE = 3;
+  private static final int SEEK_DATA = 3;
+  private static final int SEEK_HOLE = 4;
   private static final int F_GETFD = 1;
   private static final int F_ADD_SEALS = 1033;
   private static final int FUTEX_WAIT = 0;
@@ -54,8 +58,12 @@ public final class Kernel {
   private static final int STAT_BLOCKS = 64;
   private static final int AFFINITY_BYTES = 1024;
   private static final int P_PIDFD = 3;
+  private static final int WNOHANG = 1;
+  private static final int WSTOPPED = 2;
   private static final int WEXITED = 4;
+  private static final int WNOWAIT = 0x0100_0000;
   private static final int CLD_EXITED = 1;
+  private static final int CLD_STOPPED = 5;
 
   private Kernel() {}
 
@@ -206,6 +214,31 @@ public final class Kernel {
     }
   }
 
+  /** Takes the bytes of a range of a memory file away, from every mapping of it too; it reads as zero afterwards. */
+  public static void punchHole(int fd, long offset, long length) {
+    // SAFETY: takes numbers; the caller owns the file and nobody counts on what is there.
+    long result = raw(Syscall.FALLOCATE, fd, FALLOC_PUNCH_HOLE_KEEP_SIZE, offset, length, 0, 0);
+    check("fallocate", result, fd, FALLOC_PUNCH_HOLE_KEEP_SIZE, offset, length);
+  }
+
+  /** The numbers of the pages of a memory file that are there. */
+  public static BitSet dataPages(int fd, long bytes) {
+    BitSet pages = new BitSet();
+    long end = 0;
+    while (end < bytes) {
+      // SAFETY: takes numbers; nobody uses the file's position.
+      long start = raw(Syscall.LSEEK, fd, end, SEEK_DATA);
+      if (start == -Errno.ENXIO) {
+        return pages;
+      }
+      check("lseek", start, fd, end, SEEK_DATA);
+      // SAFETY: the same.
+      end = check("lseek", raw(Syscall.LSEEK, fd, start, SEEK_HOLE), fd, start, SEEK_HOLE);
+      pages.set((int) (start / PAGE), (int) (end / PAGE));
+    }
+    return pages;
+  }
+
   /** Copies from another process; how many bytes, or −errno. */
   public static long processRead(int pid, long address, MemorySegment to) {
     if (!to.isNative()) {
@@ -293,6 +326,17 @@ public final class Kernel {
   public static long wait4(int pid, MemorySegment status, int options) {
     // SAFETY: the kernel writes one int; callers pass NULL or a live segment of at least four bytes.
     return raw(Syscall.WAIT4, pid, status.address(), options, 0, 0, 0);
+  }
+
+  /** Whether every thread of a child stands still because of a SIGSTOP. */
+  public static boolean isStopped(int pidfd) {
+    try (Arena arena = Arena.ofConfined()) {
+      MemorySegment info = arena.allocate(128, 8);
+      // SAFETY: the kernel writes a siginfo_t, 128 bytes, into memory of that size.
+      long result =
+          raw(Syscall.WAITID, P_PIDFD, pidfd, info.address(), WSTOPPED | WNOHANG | WNOWAIT | WALL, 0, 0);
+      return result == 0 && info.get(ValueLayout.JAVA_INT, 8) == CLD_STOPPED;
+    }
   }
 
   /** Waits until a child has ended and reaps it. */

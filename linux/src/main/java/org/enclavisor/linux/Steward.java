@@ -106,6 +106,23 @@ final class Steward implements AutoCloseable {
     return Kernel.check(call + " in the enclave process", order(number, arguments), arguments);
   }
 
+  /** The process was stopped and runs again: its question was taken back then, and is asked anew. */
+  void askedAgain() {
+    lock.lock();
+    try {
+      if (closed) {
+        throw gone();
+      }
+      receive();
+      if (!isQuestion()) {
+        throw violated("after a stop it made " + describe());
+      }
+      question = notif.get(ValueLayout.JAVA_LONG, 0);
+    } finally {
+      lock.unlock();
+    }
+  }
+
   private boolean isQuestion() {
     return comesFromSteward() && number() == StubProgram.NEXT;
   }

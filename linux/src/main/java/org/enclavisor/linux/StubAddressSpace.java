@@ -5,6 +5,7 @@ import java.lang.foreign.ValueLayout;
 import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
+import java.util.BitSet;
 import java.util.Deque;
 import java.util.List;
 import java.util.concurrent.locks.LockSupport;
@@ -43,6 +44,8 @@ final class StubAddressSpace implements AddressSpace {
   private final List<StubProcessor> lent = new ArrayList<>();
   private final Deque<Integer> idleBlocks = new ArrayDeque<>();
   private final List<Integer> tids = new ArrayList<>();
+  private final WrittenPages written;
+  private volatile boolean quiet;
   private boolean closed;
 
   private StubAddressSpace(
@@ -59,6 +62,7 @@ final class StubAddressSpace implements AddressSpace {
     this.memory = memory;
     this.process = process;
     this.steward = steward;
+    this.written = new WrittenPages(files.enclave, layout.enclaveBytes());
     this.unknownBaseTrap = program.unknownBaseTrap();
     this.bases =
         new BaseTable(memory.stub().asSlice(StubLayout.BASES, 8L * StubLayout.BASE_COUNT), layout.processors());
@@ -177,25 +181,83 @@ final class StubAddressSpace implements AddressSpace {
   }
 
   @Override
-  public synchronized void protect(long offset, long length, Permissions wanted) {
-    if ((offset | length) % Kernel.PAGE != 0
-        || offset < 0
-        || length <= 0
-        || length > layout.enclaveBytes()
-        || offset > layout.enclaveBytes() - length) {
-      throw new IllegalArgumentException(
-          "offset=0x%x length=0x%x: expected whole pages within 0x%x bytes"
-              .formatted(offset, length, layout.enclaveBytes()));
+  public synchronized void protect(List<Range> ranges) {
+    ranges.forEach(range -> range.within(layout.enclaveBytes()));
+    requireAlive();
+    requireRunning();
+    for (Range range : ranges) {
+      patches.drop(range.offset(), range.length(), range.permissions());
+      steward.require(
+          "mprotect", Syscall.MPROTECT, layout.enclave() + range.offset(), range.length(),
+          protection(range.permissions()));
+      permissions.set(range.offset(), range.length(), range.permissions());
+    }
+  }
+
+  @Override
+  public synchronized void discard(long offset, long length) {
+    new Range(offset, length, Permissions.NONE).within(layout.enclaveBytes());
+    requireOpen();
+    written.discarding(offset, length);
+    Kernel.punchHole(files.enclave, offset, length);
+  }
+
+  @Override
+  public synchronized BitSet mark() {
+    requireAlive();
+    return written.mark();
+  }
+
+  @Override
+  public synchronized BitSet written() {
+    requireAlive();
+    return written.since();
+  }
+
+  @Override
+  public void quiesce() {
+    List<StubProcessor> inside;
+    synchronized (this) {
+      requireAlive();
+      requireRunning();
+      quiet = true;
+      inside = List.copyOf(lent);
+    }
+    for (StubProcessor processor : inside) { // without the lock: on its way out a processor may want to patch
+      processor.expel();
+    }
+    synchronized (this) {
+      requireAlive();
+      process.stop(platform.patience());
+    }
+  }
+
+  @Override
+  public synchronized void resume() {
+    if (!quiet) {
+      throw new IllegalStateException("the address space is not stopped");
     }
     requireAlive();
-    patches.drop(offset, length, wanted);
-    steward.require("mprotect", Syscall.MPROTECT, layout.enclave() + offset, length, protection(wanted));
-    permissions.set(offset, length, wanted);
+    process.letRun();
+    steward.askedAgain();
+    quiet = false;
+  }
+
+  /** Whether nothing may run now. */
+  boolean quiet() {
+    return quiet;
+  }
+
+  private void requireRunning() {
+    if (quiet) {
+      throw new IllegalStateException("the address space is stopped");
+    }
   }
 
   @Override
   public synchronized LogicalProcessor processor() {
     requireAlive();
+    requireRunning();
     if (lent.size() == layout.processors()) {
       throw new PlatformException("processors=%d: all are in use".formatted(layout.processors()));
     }
@@ -217,9 +279,7 @@ final class StubAddressSpace implements AddressSpace {
 
   @Override
   public synchronized long residentBytes() {
-    if (closed) {
-      throw new IllegalStateException("the address space is closed");
-    }
+    requireOpen();
     return Kernel.residentBytes(files.enclave);
   }
 
@@ -377,6 +437,12 @@ final class StubAddressSpace implements AddressSpace {
         Kernel.MAP_SHARED | Kernel.MAP_FIXED | Kernel.MAP_NORESERVE,
         patched ? files.patches : files.enclave,
         fileOffset);
+  }
+
+  private void requireOpen() {
+    if (closed) {
+      throw new IllegalStateException("the address space is closed");
+    }
   }
 
   private void requireAlive() {

@@ -1,6 +1,9 @@
 package org.enclavisor.linux;
 
+import java.time.Duration;
 import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.locks.LockSupport;
+import org.enclavisor.monitor.spi.ProcessDiedException;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -15,6 +18,8 @@ final class StubProcess {
   static final int[] SIGNALS = {
     Kernel.SIGILL, Kernel.SIGTRAP, Kernel.SIGBUS, Kernel.SIGFPE, Kernel.SIGSEGV, Kernel.SIGSYS, INTERRUPT
   };
+
+  private static final long POLL_NANOS = 10_000;
 
   private final ChildProcess child;
   private final CountDownLatch reaped = new CountDownLatch(1);
@@ -68,6 +73,54 @@ final class StubProcess {
       if (death == null) {
         Kernel.pidfdSendSignal(child.pidfd(), Kernel.SIGKILL);
       }
+    }
+  }
+
+  /**
+   * Stops every thread of it, wherever it runs, and returns when the kernel says that the last one stands.
+   *
+   * @throws ProcessDiedException if it is gone, or did not stop in that time and was ended for it
+   */
+  void stop(Duration patience) {
+    long deadline = System.nanoTime() + patience.toNanos();
+    signal(Kernel.SIGSTOP);
+    while (!isStopped()) {
+      if (System.nanoTime() - deadline > 0) {
+        kill("the enclave process did not stop");
+        awaitEnd();
+        throw new ProcessDiedException("the enclave process was ended, for it did not stop");
+      }
+      LockSupport.parkNanos(POLL_NANOS);
+    }
+  }
+
+  /**
+   * Ends {@link #stop}.
+   *
+   * @throws ProcessDiedException if it is gone, or has run meanwhile and was ended for it
+   */
+  void letRun() {
+    if (!isStopped()) {
+      kill("the enclave process ran while it was to stand still");
+      awaitEnd();
+      throw new ProcessDiedException("the enclave process was ended, for it ran while it was to stand still");
+    }
+    signal(Kernel.SIGCONT);
+  }
+
+  private synchronized boolean isStopped() {
+    requireAlive();
+    return Kernel.isStopped(child.pidfd());
+  }
+
+  private synchronized void signal(int signal) {
+    requireAlive();
+    Kernel.pidfdSendSignal(child.pidfd(), signal);
+  }
+
+  private void requireAlive() {
+    if (death != null) {
+      throw new ProcessDiedException(death);
     }
   }
 

@@ -104,6 +104,9 @@ final class StubProcessor implements LogicalProcessor {
       if (space.death() != null) {
         return space.deathExit();
       }
+      if (space.quiet()) { // looked at after inside was set, as whoever stops the space looks at them in turn
+        return Exit.Interrupt.INSTANCE;
+      }
       waiting.prepare();
       store(registers, state);
       int before = (int) Mailbox.INT.getAndSet(mailbox, (long) Mailbox.CONTROL, Mailbox.GUEST);
@@ -333,6 +336,22 @@ final class StubProcessor implements LogicalProcessor {
         } else { // an enclave that sleeps where no interrupt counts shall not keep two processors busy
           LockSupport.parkNanos(PARK_NANOS);
         }
+      }
+    }
+  }
+
+  /** The space has become quiet: returns when an entry that began before has come out. */
+  void expel() {
+    synchronized (interruptLock) {
+      interrupting = true;
+      try {
+        VarHandle.fullFence();
+        while (inside && space.death() == null) {
+          interruptInside();
+          Thread.onSpinWait();
+        }
+      } finally {
+        interrupting = false;
       }
     }
   }

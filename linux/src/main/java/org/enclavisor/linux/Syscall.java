@@ -7,6 +7,7 @@ public final class Syscall {
   public static final int CLOSE = 3;
   public static final int FSTAT = 5;
   public static final int POLL = 7;
+  public static final int LSEEK = 8;
   public static final int MMAP = 9;
   public static final int MPROTECT = 10;
   public static final int MUNMAP = 11;
@@ -32,6 +33,7 @@ public final class Syscall {
   public static final int EXIT_GROUP = 231;
   public static final int TGKILL = 234;
   public static final int WAITID = 247;
+  public static final int FALLOCATE = 285;
   public static final int EVENTFD2 = 290;
   public static final int PRLIMIT64 = 302;
   public static final int GETCPU = 309;

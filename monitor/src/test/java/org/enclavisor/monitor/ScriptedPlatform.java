@@ -2,6 +2,7 @@ package org.enclavisor.monitor;
 
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.util.BitSet;
 import java.util.List;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.atomic.AtomicInteger;
@@ -113,12 +114,40 @@ public final class ScriptedPlatform implements Platform {
     }
 
     @Override
-    public void protect(long offset, long length, Permissions permissions) {
+    public void protect(List<Range> ranges) {
       if (refuseProtect) {
         throw new PlatformException("protect refused by the test");
       }
-      protects.add(new Protect(offset, length, permissions));
+      for (Range range : ranges) {
+        protects.add(new Protect(range.offset(), range.length(), range.permissions()));
+      }
     }
+
+    @Override
+    public void discard(long offset, long length) {
+      enclave.asSlice(offset, length).fill((byte) 0);
+    }
+
+    /** Every page: nobody notes anything here. */
+    @Override
+    public BitSet mark() {
+      return written();
+    }
+
+    @Override
+    public BitSet written() {
+      BitSet all = new BitSet();
+      all.set(0, (int) (layout.enclaveSize() / 4096));
+      return all;
+    }
+
+    @Override
+    public void quiesce() {
+      cpus.forEach(cpu -> cpu.interrupts.incrementAndGet());
+    }
+
+    @Override
+    public void resume() {}
 
     @Override
     public LogicalProcessor processor() {

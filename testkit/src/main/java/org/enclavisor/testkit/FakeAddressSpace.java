@@ -12,6 +12,8 @@ import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
+import java.util.BitSet;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
@@ -30,7 +32,7 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * The memory of a fake enclave: a sparse file that is mapped, ordinary memory for the untrusted side, and a byte of
- * permissions for each page. Thread-safe. Lock order: {@link #life} only; running processors hold its read side.
+ * permissions for each page. Thread-safe. Lock order: this, then {@link #life}; running processors hold its read side.
  */
 final class FakeAddressSpace implements AddressSpace {
   static final long LAST_USER_ADDRESS = 0x7fff_ffff_f000L;
@@ -38,6 +40,7 @@ final class FakeAddressSpace implements AddressSpace {
   private static final long FIRST_ENCLAVE_BASE = 0x1000_0000_0000L;
   private static final long UNTRUSTED_BASE = 0x2000_0000_0000L;
   private static final long UNTRUSTED_BASE_ELSEWHERE = 0x1000_0000_0000L;
+  private static final MemorySegment ZEROES = MemorySegment.ofArray(new byte[PAGE]);
   private static final VarHandle BYTES = MethodHandles.arrayElementVarHandle(byte[].class);
 
   private final Arena arena = Arena.ofShared();
@@ -51,7 +54,9 @@ final class FakeAddressSpace implements AddressSpace {
   private final Consumer<FakeAddressSpace> onClose;
   private final Set<FakeProcessor> processors = ConcurrentHashMap.newKeySet();
   private final ReadWriteLock life = new ReentrantReadWriteLock();
+  private final FakeWritten written = new FakeWritten();
   private volatile @Nullable String death;
+  private volatile boolean quiet;
   private boolean closed;
 
   FakeAddressSpace(AddressSpaceLayout layout, Map<Long, Scripted> scripts, Consumer<FakeAddressSpace> onClose) {
@@ -104,18 +109,74 @@ final class FakeAddressSpace implements AddressSpace {
   }
 
   @Override
-  public void protect(long offset, long length, Permissions allowed) {
-    if (offset < 0 || length <= 0 || offset % PAGE != 0 || length % PAGE != 0
-        || length > layout.enclaveSize() - offset) {
-      throw new IllegalArgumentException(
-          "offset=0x%x, length=0x%x: expected whole pages within 0x%x bytes"
-              .formatted(offset, length, layout.enclaveSize()));
-    }
+  public void protect(List<Range> ranges) {
+    ranges.forEach(range -> range.within(layout.enclaveSize()));
     requireAlive();
-    for (long page = offset / PAGE; page < (offset + length) / PAGE; page++) {
-      BYTES.setVolatile(permissions, (int) page, (byte) allowed.bits());
+    requireNotQuiet();
+    for (Range range : ranges) {
+      for (long page = range.offset() / PAGE; page < (range.offset() + range.length()) / PAGE; page++) {
+        BYTES.setVolatile(permissions, (int) page, (byte) range.permissions().bits());
+      }
     }
     processors.forEach(FakeProcessor::awaitBoundary);
+  }
+
+  @Override
+  public void discard(long offset, long length) {
+    Range range = new Range(offset, length, Permissions.NONE).within(layout.enclaveSize());
+    for (long page = range.offset(); page < range.offset() + range.length(); page += PAGE) {
+      if (!isZero(page)) {
+        enclave.asSlice(page, PAGE).fill((byte) 0);
+        written.note(page);
+      }
+    }
+  }
+
+  @Override
+  public synchronized BitSet mark() {
+    requireAlive();
+    return written.mark(enclave);
+  }
+
+  @Override
+  public synchronized BitSet written() {
+    requireAlive();
+    return written.since(enclave);
+  }
+
+  /** Enclave code is about to write here. */
+  void noteWrite(long address) {
+    if (inEnclave(address)) {
+      written.note(address - enclaveBase);
+    }
+  }
+
+  @Override
+  public synchronized void quiesce() {
+    requireAlive();
+    requireNotQuiet();
+    quiet = true;
+    processors.forEach(FakeProcessor::expel);
+  }
+
+  @Override
+  public synchronized void resume() {
+    if (!quiet) {
+      throw new IllegalStateException("the address space is not stopped");
+    }
+    quiet = false;
+    requireAlive();
+  }
+
+  /** Whether no instruction may be executed now. */
+  boolean quiet() {
+    return quiet;
+  }
+
+  private void requireNotQuiet() {
+    if (quiet) {
+      throw new IllegalStateException("the address space is stopped");
+    }
   }
 
   /** The permission bits at a linear address of enclave or untrusted memory, −1 where there is neither. */
@@ -147,6 +208,7 @@ final class FakeAddressSpace implements AddressSpace {
   @Override
   public synchronized LogicalProcessor processor() {
     requireAlive();
+    requireNotQuiet();
     if (processors.size() == layout.processors()) {
       throw new PlatformException("all " + layout.processors() + " processors of the address space are in use");
     }
@@ -181,14 +243,16 @@ final class FakeAddressSpace implements AddressSpace {
   /** A page counts that holds a byte other than zero. */
   @Override
   public long residentBytes() {
-    var zeroes = MemorySegment.ofArray(new byte[PAGE]);
     long resident = 0;
     for (long page = 0; page < layout.enclaveSize(); page += PAGE) {
-      boolean zero = enclave.get(JAVA_BYTE, page) == 0
-          && MemorySegment.mismatch(enclave, page, page + PAGE, zeroes, 0, PAGE) < 0;
-      resident += zero ? 0 : PAGE;
+      resident += isZero(page) ? 0 : PAGE;
     }
     return resident;
+  }
+
+  private boolean isZero(long page) {
+    return enclave.get(JAVA_BYTE, page) == 0
+        && MemorySegment.mismatch(enclave, page, page + PAGE, ZEROES, 0, PAGE) < 0;
   }
 
   @Override

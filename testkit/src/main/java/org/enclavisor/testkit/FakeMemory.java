@@ -104,6 +104,8 @@ final class FakeMemory {
     if (!checked(address, size, true)) {
       return;
     }
+    space.noteWrite(address);
+    space.noteWrite(address + size - 1);
     var segment = space.segmentOf(address);
     long offset = space.offsetOf(address);
     switch (size) {
@@ -126,6 +128,7 @@ final class FakeMemory {
     if (!checked(address, 8, true) || !accessible(address, 8, false)) {
       return 0;
     }
+    space.noteWrite(address);
     return (long) LONG.getAndAdd(space.segmentOf(address), space.offsetOf(address), 1L) + 1;
   }
 }

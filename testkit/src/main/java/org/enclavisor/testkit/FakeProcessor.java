@@ -64,7 +64,7 @@ final class FakeProcessor implements LogicalProcessor {
       if (space.death().isPresent()) {
         return new Exit.Death(space.death().get());
       }
-      if (state.get() == State.INTERRUPTED) {
+      if (state.get() == State.INTERRUPTED || space.quiet()) {
         return Exit.Interrupt.INSTANCE;
       }
       var exit = step(cpu, registers);
@@ -92,6 +92,14 @@ final class FakeProcessor implements LogicalProcessor {
   void awaitBoundary() {
     long before = instructions;
     while (inInstruction && instructions == before) {
+      Thread.onSpinWait();
+    }
+  }
+
+  /** The address space has become quiet: waits until an entry that began before has come out. */
+  void expel() {
+    interrupt();
+    while (state.get() == State.RUNNING || state.get() == State.INTERRUPTED) {
       Thread.onSpinWait();
     }
   }

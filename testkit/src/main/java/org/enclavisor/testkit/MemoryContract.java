@@ -11,8 +11,11 @@ import static org.enclavisor.testkit.Testbed.DATA;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Random;
 import org.enclavisor.isa.Permissions;
+import org.enclavisor.monitor.spi.AddressSpace;
 import org.enclavisor.monitor.spi.AddressSpaceLayout;
 import org.enclavisor.monitor.spi.Exit;
 import org.enclavisor.monitor.spi.Extended;
@@ -185,6 +188,98 @@ interface MemoryContract extends Contract {
         assertThat(fault.address()).isEqualTo(testbed.address(DATA));
       });
       assertThat(testbed.word(DATA)).as("nothing was written after protect had returned").isEqualTo(atReturn);
+    }
+  }
+
+  @Test
+  default void severalRangesAreSetInTheirOrder() {
+    try (var testbed = testbed(); var processor = testbed.processor()) {
+      testbed.space().protect(List.of(
+          new AddressSpace.Range(DATA, 0x4000, Permissions.NONE),
+          new AddressSpace.Range(DATA + 0x1000, 0x2000, Permissions.RW),
+          new AddressSpace.Range(DATA + 0x2000, 0x1000, Permissions.R)));
+      assertThat(List.of(0, 0x1000, 0x2000, 0x3000).stream().map(page -> allowed(testbed, processor, DATA + page)))
+          .containsExactly("---", "rw-", "r--", "---");
+      testbed.space().protect(List.of());
+      var beyond = List.of(
+          new AddressSpace.Range(DATA, 0x1000, Permissions.RW),
+          new AddressSpace.Range(Testbed.SIZE, 0x1000, Permissions.RW));
+      assertThatThrownBy(() -> testbed.space().protect(beyond)).isInstanceOf(IllegalArgumentException.class);
+      assertThat(allowed(testbed, processor, DATA)).as("none is set if one is wrong").isEqualTo("---");
+    }
+  }
+
+  @Test
+  default void manyRangesAtOnceCountForEveryPage() {
+    int pages = 600;
+    try (var space = platform().create(new AddressSpaceLayout(0, 1 << 22, 0, 1)); var cpu = space.processor()) {
+      space.protect(0, 0x1000, Permissions.RX);
+      byte[] code = Code.at(space.enclaveBase()).store(RBX, 0, RAX).enclu().bytes();
+      space.enclave().asSlice(0, code.length).copyFrom(MemorySegment.ofArray(code));
+      var ranges = new ArrayList<AddressSpace.Range>();
+      for (int i = 1; i <= pages; i++) {
+        ranges.add(new AddressSpace.Range(i * 4096L, 4096, i % 3 == 0 ? Permissions.RW : Permissions.R));
+      }
+      space.protect(ranges);
+      for (int i = 1; i <= pages; i++) {
+        var registers = new org.enclavisor.monitor.spi.Registers();
+        registers.rip = space.enclaveBase();
+        registers.rbx = space.enclaveBase() + i * 4096L;
+        registers.rax = i;
+        assertThat(cpu.enter(registers, Extended.KEEP) instanceof Exit.Enclu).as("page %d", i).isEqualTo(i % 3 == 0);
+      }
+    }
+  }
+
+  @Test
+  default void whatIsDiscardedIsZeroAndCostsNothing() {
+    try (var testbed = testbed(); var processor = testbed.processor()) {
+      AddressSpace space = testbed.space();
+      testbed.word(DATA, 1);
+      testbed.word(DATA + 0x1000, 2);
+      testbed.word(DATA + 0x2ff8, 3);
+      testbed.word(DATA + 0x3000, 4);
+      long before = space.residentBytes();
+      space.protect(DATA + 0x1000, 0x2000, Permissions.NONE);
+      space.discard(DATA + 0x1000, 0x2000);
+      assertThat(space.residentBytes()).isEqualTo(before - 0x2000);
+      assertThat(allowed(testbed, processor, DATA + 0x1000)).isEqualTo("---");
+      space.protect(DATA + 0x1000, 0x2000, Permissions.RW);
+      for (long word = DATA + 0x1000; word < DATA + 0x3000; word += 8) {
+        assertThat(testbed.word(word)).isZero();
+      }
+      assertThat(allowed(testbed, processor, DATA + 0x1000)).isEqualTo("rw-");
+      assertThat(testbed.word(DATA)).isEqualTo(1);
+      assertThat(testbed.word(DATA + 0x3000)).isEqualTo(4);
+    }
+  }
+
+  /** The bytes must be gone in the enclave's own page tables too. */
+  @Test
+  default void enclaveCodeSeesNothingOfWhatWasDiscarded() {
+    try (var testbed = testbed(); var processor = testbed.processor()) {
+      long rip = testbed.program(c -> c.load(RAX, RBX, 0).store(RBX, 0, RCX).enclu());
+      for (int i = 0; i < 20; i++) {
+        var registers = testbed.at(rip);
+        registers.rbx = testbed.address(DATA);
+        registers.rcx = 0x1234;
+        assertEnclu(processor.enter(registers, Extended.KEEP));
+        assertThat(registers.rax).isZero();
+        testbed.space().protect(DATA, 0x1000, Permissions.NONE);
+        testbed.space().discard(DATA, 0x1000);
+        testbed.space().protect(DATA, 0x1000, Permissions.RW);
+      }
+    }
+  }
+
+  @Test
+  default void discardTakesWholePagesOfTheElrangeOnly() {
+    try (var testbed = testbed()) {
+      long[][] wrong = {{1, 0x1000}, {0, 0}, {0, -0x1000}, {-0x1000, 0x1000}, {0, Testbed.SIZE + 0x1000}};
+      for (long[] range : wrong) {
+        assertThatThrownBy(() -> testbed.space().discard(range[0], range[1]))
+            .isInstanceOf(IllegalArgumentException.class);
+      }
     }
   }
 

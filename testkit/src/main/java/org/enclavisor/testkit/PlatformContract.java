@@ -30,6 +30,8 @@ public abstract class PlatformContract
         MemoryContract,
         ParallelContract,
         InterruptContract,
+        QuiesceContract,
+        WrittenContract,
         LifeContract {
   private Platform platform;
   private Leaks before;

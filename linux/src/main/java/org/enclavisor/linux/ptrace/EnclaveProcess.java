@@ -245,6 +245,12 @@ final class EnclaveProcess {
     bellArmed = false;
   }
 
+  /** Looks whether the keeper is there. */
+  void requireAlive() {
+    muffleBell();
+    ptrace.readRegisters(pid, work);
+  }
+
   private void muffleBell() {
     if (bellArmed) {
       ptrace.interrupt(pid);

@@ -3,11 +3,14 @@ package org.enclavisor.linux.ptrace;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayDeque;
+import java.util.BitSet;
 import java.util.Deque;
+import java.util.List;
 import java.util.function.Consumer;
 import org.enclavisor.isa.Permissions;
 import org.enclavisor.linux.Kernel;
 import org.enclavisor.linux.LinuxMachine;
+import org.enclavisor.linux.WrittenPages;
 import org.enclavisor.monitor.spi.AddressSpace;
 import org.enclavisor.monitor.spi.AddressSpaceLayout;
 import org.enclavisor.monitor.spi.LogicalProcessor;
@@ -26,7 +29,9 @@ final class PtraceAddressSpace implements AddressSpace {
   /** Threads whose processors were closed. */
   private final Deque<EnclaveThread> idle = new ArrayDeque<>();
 
+  private final WrittenPages written;
   private int threads;
+  private boolean quiet;
   private boolean closed;
 
   PtraceAddressSpace(AddressSpaceLayout layout, Consumer<PtraceAddressSpace> onClose) {
@@ -47,6 +52,7 @@ final class PtraceAddressSpace implements AddressSpace {
       int framesFile = file(files, "enclavisor-frames", framesSize);
       var frames = Kernel.mapShared(framesFile, framesSize, arena);
       var memories = new EnclaveProcess.Memories(arena, enclaveFile, untrustedFile, framesFile, enclave, frames);
+      written = new WrittenPages(enclaveFile, layout.enclaveSize());
       tracer = Tracer.start(placement, layout, memories);
       done = true;
     } finally {
@@ -93,18 +99,65 @@ final class PtraceAddressSpace implements AddressSpace {
   }
 
   @Override
-  public void protect(long offset, long length, Permissions permissions) {
-    if (offset < 0 || length <= 0 || offset % Kernel.PAGE != 0 || length % Kernel.PAGE != 0
-        || length > layout.enclaveSize() - offset) {
-      throw new IllegalArgumentException(
-          "offset=0x%x, length=0x%x: expected whole pages within 0x%x bytes"
-              .formatted(offset, length, layout.enclaveSize()));
-    }
-    // The bits of a SECINFO are those of mmap(2): read 1, write 2, execute 4.
+  public synchronized void protect(List<Range> ranges) {
+    ranges.forEach(range -> range.within(layout.enclaveSize()));
+    requireRunning();
     tracer.call(process -> {
-      process.protect(offset, length, permissions.bits());
+      for (Range range : ranges) {
+        // The bits of a SECINFO are those of mmap(2): read 1, write 2, execute 4.
+        process.protect(range.offset(), range.length(), range.permissions().bits());
+      }
       return true;
     });
+  }
+
+  @Override
+  public synchronized void discard(long offset, long length) {
+    new Range(offset, length, Permissions.NONE).within(layout.enclaveSize());
+    requireOpen();
+    written.discarding(offset, length);
+    Kernel.punchHole(enclaveFile, offset, length);
+  }
+
+  @Override
+  public synchronized BitSet mark() {
+    requireOpen();
+    return written.mark();
+  }
+
+  @Override
+  public synchronized BitSet written() {
+    requireOpen();
+    return written.since();
+  }
+
+  /** Threads of the process run in an entry only; after the last one, every one of them stands in a ptrace stop. */
+  @Override
+  public synchronized void quiesce() {
+    requireRunning();
+    tracer.quiesce();
+    quiet = true;
+  }
+
+  @Override
+  public synchronized void resume() {
+    if (!quiet) {
+      throw new IllegalStateException("the address space is not stopped");
+    }
+    tracer.resume();
+    quiet = false;
+  }
+
+  private void requireRunning() {
+    if (quiet) {
+      throw new IllegalStateException("the address space is stopped");
+    }
+  }
+
+  private void requireOpen() {
+    if (closed) {
+      throw new IllegalStateException("the address space is closed");
+    }
   }
 
   @Override
@@ -112,6 +165,7 @@ final class PtraceAddressSpace implements AddressSpace {
     if (closed) {
       throw new PlatformException("the address space is closed");
     }
+    requireRunning();
     EnclaveThread thread;
     if (!idle.isEmpty()) {
       thread = idle.removeLast();
@@ -143,9 +197,7 @@ final class PtraceAddressSpace implements AddressSpace {
 
   @Override
   public synchronized long residentBytes() {
-    if (closed) {
-      throw new IllegalStateException("the address space is closed");
-    }
+    requireOpen();
     return Kernel.residentBytes(enclaveFile);
   }
 

@@ -31,6 +31,7 @@ final class Tracer {
   private final Thread thread;
   private final CompletableFuture<EnclaveProcess> started = new CompletableFuture<>();
   private boolean closed;
+  private boolean quiet;
 
   /** Guards the two below. */
   private final Object bell = new Object();
@@ -97,6 +98,28 @@ final class Tracer {
       throw gone();
     }
     return Uninterrupted.answer(reply);
+  }
+
+  /** Interrupts every entry, and returns when the last is out; until {@link #resume} each new one is an interrupt. */
+  void quiesce() {
+    call(process -> {
+      quiet = true;
+      running.values().forEach(entry -> entry.thread.askInterrupt());
+      return running.values().stream().map(Running::reply).toList();
+    }).forEach(CompletableFuture::join);
+    call(process -> {
+      process.requireAlive();
+      return true;
+    });
+  }
+
+  /** Ends {@link #quiesce}. */
+  void resume() {
+    call(process -> {
+      process.requireAlive();
+      quiet = false;
+      return true;
+    });
   }
 
   /** Kills the process and waits until nothing of it is left. Idempotent. */
@@ -202,6 +225,10 @@ final class Tracer {
   private void begin(Running entry) {
     if (death != null) {
       entry.reply.complete(new Exit.Death(death));
+      return;
+    }
+    if (quiet) {
+      entry.reply.complete(Exit.Interrupt.INSTANCE);
       return;
     }
     running.put(entry.thread.tid(), entry);
