@@ -4,8 +4,6 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.locks.LockSupport;
 import java.util.concurrent.locks.ReentrantLock;
-import org.enclavisor.isa.Permissions;
-import org.enclavisor.monitor.epc.EpcmEntry;
 import org.enclavisor.monitor.epc.ProcessorSlot;
 import org.enclavisor.monitor.epc.SecsPage;
 import org.enclavisor.monitor.epc.TcsPage;
@@ -17,7 +15,6 @@ import org.jspecify.annotations.Nullable;
  * but the TCS's own word.
  */
 final class Enclave {
-  private static final int PAGE = 4096;
   private static final long PATIENCE_NANOS = 2_000_000_000L;
   private static final long MAX_PAUSE_NANOS = 1_000_000L;
 
@@ -29,6 +26,7 @@ final class Enclave {
   private final EnclaveId id;
   private final SecsPage secs;
   private final AddressSpace space;
+  private final PageTables tables;
   private final int maxThreads;
   private final List<ProcessorSlot> processors = new ArrayList<>();
   private volatile @Nullable String death;
@@ -37,6 +35,7 @@ final class Enclave {
     this.id = id;
     this.secs = secs;
     this.space = space;
+    this.tables = new PageTables(secs, host, space);
     this.maxThreads = maxThreads;
   }
 
@@ -47,6 +46,10 @@ final class Enclave {
 
   SecsPage secs() {
     return secs;
+  }
+
+  PageTables tables() {
+    return tables;
   }
 
   AddressSpace space() {
@@ -80,8 +83,14 @@ final class Enclave {
       if (processors.size() < maxThreads) {
         ProcessorSlot slot = new ProcessorSlot(space.processor());
         processors.add(slot);
-        tcs.processor = slot;
-        return slot;
+        return give(slot, tcs);
+      }
+      for (ProcessorSlot slot : processors) {
+        if (slot.thread instanceof TcsPage gone && secs.threads().get(gone.page) != gone) {
+          // That TCS was removed or evicted, which nobody can be inside on; it is not in the table to be asked.
+          gone.processor = null;
+          return give(slot, tcs);
+        }
       }
       for (TcsPage other : secs.threads().all()) {
         if (other != tcs && other.borrow()) {
@@ -89,8 +98,7 @@ final class Enclave {
           other.processor = null;
           other.unlock();
           if (slot != null) {
-            tcs.processor = slot;
-            return slot;
+            return give(slot, tcs);
           }
         }
       }
@@ -98,55 +106,10 @@ final class Enclave {
     }
   }
 
-  /** Makes the page tables follow the EPCM and the host's mappings in a range, in runs of equal permission. */
-  void applyPermissions(long page, long count, boolean fresh) {
-    PermissionRuns runs = new PermissionRuns(fresh);
-    secs.pages()
-        .runs(
-            page,
-            count,
-            (first, length, bits) -> {
-              Permissions epcm = Permissions.of(EpcmEntry.access(bits));
-              long at = first;
-              long end = first + length;
-              while (at < end) {
-                long next = Math.min(end, host.next(at));
-                runs.add(at, next, epcm.intersect(host.get(at)));
-                at = next;
-              }
-            });
-    runs.flush();
-  }
-
-  /** Collects neighbours until the permission changes. */
-  private final class PermissionRuns {
-    private final boolean fresh;
-    private long from;
-    private long to;
-    private Permissions permissions = Permissions.NONE;
-
-    /** Of a fresh address space it is known that nothing is accessible. */
-    PermissionRuns(boolean fresh) {
-      this.fresh = fresh;
-    }
-
-    void add(long start, long end, Permissions next) {
-      if (start == to && next.equals(permissions)) {
-        to = end;
-        return;
-      }
-      flush();
-      from = start;
-      to = end;
-      permissions = next;
-    }
-
-    void flush() {
-      if (to > from && !(fresh && permissions.equals(Permissions.NONE))) {
-        space.protect(from * PAGE, (to - from) * PAGE, permissions);
-      }
-      from = to;
-    }
+  private static ProcessorSlot give(ProcessorSlot slot, TcsPage tcs) {
+    slot.thread = tcs;
+    tcs.processor = slot;
+    return slot;
   }
 
   /** Interrupts the thread inside on a TCS, if there is one, until it has left. */

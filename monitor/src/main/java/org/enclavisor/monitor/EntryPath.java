@@ -27,6 +27,10 @@ import org.jspecify.annotations.Nullable;
 final class EntryPath {
   private static final int PAGE = 4096;
   private static final int READ = 1;
+  private static final int WRITE = 2;
+  private static final int EXECUTE = 4;
+  private static final int PAGE_FAULT = 14;
+  private static final int MAX_SERVINGS = 16;
   private static final int READ_WRITE = 3;
   private static final int EEXIT = EncluLeaf.EEXIT.code();
 
@@ -83,6 +87,9 @@ final class EntryPath {
     long stay = tcs.departures;
     boolean finished = false;
     try {
+      if (enclave.tables().stale()) {
+        enclave.tables().flush();
+      }
       if (resume) {
         fault = Eresume.commit(cpu, secs, tcs, slot, call.aep(), registers);
         if (fault != null) {
@@ -159,6 +166,8 @@ final class EntryPath {
   }
 
   private EnterOutcome run(Enclave enclave, SecsPage secs, TcsPage tcs, ProcessorSlot slot, Registers registers) {
+    long servedPage = -1;
+    int servings = 0;
     while (true) {
       Extended extended = slot.extended;
       slot.extended = Extended.KEEP;
@@ -191,8 +200,20 @@ final class EntryPath {
             return interrupted(enclave, secs, tcs, slot, registers);
           }
         }
-        case Exit.Fault(int vector, int errorCode, long address) ->
-            fault = architectural(enclave, secs, registers, vector, errorCode, address);
+        case Exit.Fault(int vector, int errorCode, long address) -> {
+          long page = (address - secs.base()) / PAGE;
+          servings = page == servedPage ? servings + 1 : 0;
+          servedPage = page;
+          // A machine that goes on refusing what it was told to allow has a reason of its own, such as want of memory.
+          if (vector == PAGE_FAULT && servings < MAX_SERVINGS && secs.contains(address)
+              && serve(enclave, page, errorCode)) {
+            if (tcs.stayInterrupted()) {
+              return interrupted(enclave, secs, tcs, slot, registers);
+            }
+            continue;
+          }
+          fault = architectural(enclave, secs, registers, vector, errorCode, address);
+        }
         case Exit.Interrupt _ -> {
           return interrupted(enclave, secs, tcs, slot, registers);
         }
@@ -205,6 +226,15 @@ final class EntryPath {
       asynchronousExit(enclave, tcs, fault.vector(), fault.code(), fault.address(), rip);
       return new EnterOutcome.Faulted(fault.vector(), fault.code(), Aex.outsideAddress(fault.address()));
     }
+  }
+
+  /**
+   * Whether a page fault was none of the architecture's: the machine had not been told yet what EPCM and host allow.
+   * The thread may go on then, and has the translations of now.
+   */
+  private static boolean serve(Enclave enclave, long page, int errorCode) {
+    int access = (errorCode & Outcome.Fault.FETCH) != 0 ? EXECUTE : (errorCode & Outcome.Fault.WRITE) != 0 ? WRITE : READ;
+    return enclave.tables().serve(page, access);
   }
 
   private Outcome.@Nullable Fault ereport(Enclave enclave, SecsPage secs, Registers r) {

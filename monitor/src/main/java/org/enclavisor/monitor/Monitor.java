@@ -17,6 +17,7 @@ import org.enclavisor.isa.SgxError;
 import org.enclavisor.isa.Sigstruct;
 import org.enclavisor.monitor.epc.EnclaveMemory;
 import org.enclavisor.monitor.epc.Epc;
+import org.enclavisor.monitor.epc.LooseFrame;
 import org.enclavisor.monitor.epc.SecsPage;
 import org.enclavisor.monitor.epc.TcsPage;
 import org.enclavisor.monitor.epc.XsaveLayout;
@@ -54,6 +55,7 @@ public final class Monitor implements SgxDevice {
   private final Epc epc = new Epc();
   private final EnclaveTable enclaves = new EnclaveTable();
   private final AtomicLong nextInstance = new AtomicLong(1);
+  private final AtomicLong nextEid = new AtomicLong(1);
   private final AtomicLong deaths = new AtomicLong();
   private final EntryPath entryPath;
 
@@ -106,27 +108,35 @@ public final class Monitor implements SgxDevice {
     long untrusted = (untrustedSize + PAGE - 1) & -PAGE;
     AddressSpace space =
         platform.create(new AddressSpaceLayout(secs.baseAddr(), secs.size(), untrusted, maxThreads));
-    Epc.SecsExtent extent = epc.reserveSecs();
-    Outcome outcome = ecreate(secs.withBaseAddr(space.enclaveBase()), extent, id);
+    LooseFrame frame = epc.reserve();
+    Outcome outcome = ecreate(secs.withBaseAddr(space.enclaveBase()), frame);
     leafDone(id, EnclsLeaf.ECREATE, 1, start, outcome);
-    SecsPage page = extent.secs();
+    SecsPage page = frame.secs();
     if (!outcome.ok() || page == null) {
-      epc.release(extent);
+      epc.release(frame);
       space.close();
       return new CreateOutcome.Refused(outcome);
     }
-    page.attach(epc.reserveElrange(page), new EnclaveMemory(space.enclaveBase(), space.enclave(), space::fill));
-    enclaves.add(new Enclave(id, page, space, maxThreads));
+    adopt(id, page, space, maxThreads);
     return new CreateOutcome.Created(id, page.base());
   }
 
-  private Outcome ecreate(Secs secs, Epc.SecsExtent extent, EnclaveId id) {
+  private void adopt(EnclaveId id, SecsPage page, AddressSpace space, int maxThreads) {
+    Enclave enclave = new Enclave(id, page, space, maxThreads);
+    page.attach(
+        epc.reserveElrange(page),
+        new EnclaveMemory(space.enclaveBase(), space.enclave(), space::fill),
+        enclave.tables());
+    enclaves.add(enclave);
+  }
+
+  private Outcome ecreate(Secs secs, LooseFrame frame) {
     Operands operands =
         new Operands()
             .map(PAGEINFO_AT, MemorySegment.ofArray(new Pageinfo(0, SOURCE_AT, SECINFO_AT, 0).toBytes()))
             .map(SECINFO_AT, MemorySegment.ofArray(new Secinfo(PageType.SECS, Permissions.NONE).toBytes()))
             .map(SOURCE_AT, MemorySegment.ofArray(secs.toBytes()));
-    return Ecreate.execute(cpu, epc, operands, PAGEINFO_AT, Epc.address(extent.firstFrame()), id.instance());
+    return Ecreate.execute(cpu, epc, operands, PAGEINFO_AT, frame.address(), nextEid);
   }
 
   @Override
@@ -196,7 +206,7 @@ public final class Monitor implements SgxDevice {
   private Outcome einit(SecsPage secs, Sigstruct sigstruct, Einittoken token) {
     if (secs.attributes().has(Attributes.PROVISIONKEY) && !config.provisioning()) {
       // Not the architecture's rule but the operating system's, which keeps this attribute for hosts it trusts with it.
-      return new Outcome.Error(
+      return Outcome.error(
           SgxError.SGX_INVALID_ATTRIBUTE, "SECS.ATTRIBUTES.PROVISIONKEY was not granted to this host");
     }
     Operands operands =
@@ -211,7 +221,7 @@ public final class Monitor implements SgxDevice {
   private void follow(Enclave enclave, long page, long count, boolean fresh) {
     boolean done = false;
     try {
-      enclave.applyPermissions(page, count, fresh);
+      enclave.tables().follow(page, count, fresh);
       done = true;
     } finally {
       if (!done) {
@@ -268,12 +278,71 @@ public final class Monitor implements SgxDevice {
         outcome = Eremove.execute(epc, secs.address());
       }
       epc.release(secs.elrange());
-      epc.release(secs.extent());
+      epc.release(secs.epcFrame());
       leafDone(id, EnclsLeaf.EREMOVE, pages, start, outcome);
       return outcome;
     } finally {
       enclave.lock.unlock();
     }
+  }
+
+  /**
+   * The bare instruction, for whoever plays the operating system himself. Enclaves that it makes can be entered like any
+   * other, by the {@link EnclaveId} that {@link #enclaveAt} gives.
+   *
+   * @param untrustedSize bytes of memory shared with each enclave, as in {@link #create}
+   * @param maxThreads as in {@link #create}
+   */
+  public Encls encls(long untrustedSize, int maxThreads) {
+    Encls.Births births =
+        new Encls.Births() {
+          @Override
+          public void created(SecsPage secs) {
+            adopt(
+                new EnclaveId(nextInstance.getAndIncrement(), 1),
+                secs,
+                platform.create(new AddressSpaceLayout(secs.base(), secs.size(), untrustedSize, maxThreads)),
+                maxThreads);
+          }
+
+          @Override
+          public void initialised(SecsPage secs) {
+            Enclave enclave = require(secs);
+            follow(enclave, 0, secs.pages().pages(), true);
+            secs.measurement().close();
+            advance(enclave, EnclaveState.INITIALISED, "EINIT");
+          }
+
+          @Override
+          public void removed(SecsPage secs) {
+            Enclave enclave = require(secs);
+            advance(enclave, EnclaveState.DESTROYED, "EREMOVE");
+            enclaves.remove(enclave);
+            enclave.release();
+            epc.release(secs.elrange());
+          }
+        };
+    return new Encls(cpu, epc, nextEid, config.launchKeyHash().orElse(Digest32.ZERO), births);
+  }
+
+  /** The enclave whose SECS is at an address in the EPC. */
+  public Optional<EnclaveId> enclaveAt(long secs) {
+    SecsPage page = epc.resolve(secs) instanceof LooseFrame frame ? frame.secs() : null;
+    for (Enclave enclave : enclaves.all()) {
+      if (enclave.secs() == page) {
+        return Optional.of(enclave.id());
+      }
+    }
+    return Optional.empty();
+  }
+
+  private Enclave require(SecsPage secs) {
+    for (Enclave enclave : enclaves.all()) {
+      if (enclave.secs() == secs) {
+        return enclave;
+      }
+    }
+    throw new IllegalStateException("no enclave with EID " + secs.eid());
   }
 
   /**

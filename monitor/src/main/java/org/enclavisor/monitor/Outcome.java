@@ -36,6 +36,16 @@ public sealed interface Outcome {
     return new Fault(Vector.PF, Fault.SGX | Fault.PRESENT | Fault.USER | (write ? Fault.WRITE : 0), address, reason);
   }
 
+  /** A code in RAX, and ZF set. */
+  static Error error(SgxError error, String reason) {
+    return new Error(error, false, reason);
+  }
+
+  /** A code in RAX, and CF set. */
+  static Error carry(SgxError error, String reason) {
+    return new Error(error, true, reason);
+  }
+
   /** It worked; RAX = 0. */
   record Ok() implements Outcome {
     static final Ok INSTANCE = new Ok();
@@ -46,8 +56,12 @@ public sealed interface Outcome {
     }
   }
 
-  /** The leaf ended with ZF set and a code in RAX. */
-  record Error(SgxError error, String reason) implements Outcome {
+  /**
+   * The leaf ended with a code in RAX, which by its table changed nothing unless {@code carry} is set.
+   *
+   * @param carry whether CF tells of it, else ZF does
+   */
+  record Error(SgxError error, boolean carry, String reason) implements Outcome {
     @Override
     public String toString() {
       return error + ": " + reason;

@@ -91,8 +91,6 @@ class EntryPathTest {
     // There is no page: the host could not have mapped one.
     "0x3000, 0x4, 0x4",
     "0xF008, 0x7, 0x6",
-    // Both allow it: the machine's own word, as of a race with a change of permissions.
-    "0x4000, 0x6, 0x6",
   })
   void pageFaultsInTheElrange(String offset, String machine, String expected) {
     long address = base + Long.decode(offset);
@@ -100,6 +98,21 @@ class EntryPathTest {
     assertThat(enter(EncluLeaf.EENTER))
         .isEqualTo(new EnterOutcome.Faulted(Vector.PF, Integer.decode(expected), address & -4096));
     assertThat(saved(0).exitInfo().valid()).isFalse();
+  }
+
+  @Test
+  void pageFaultsThatNeitherEpcmNorHostExplain() {
+    for (int i = 0; i < 3; i++) {
+      steps.add(fault(14, 6, base + 0x4000));
+    }
+    steps.add(EntryPathTest::exit);
+    assertThat(enter(EncluLeaf.EENTER)).as("tried again").isEqualTo(EnterOutcome.Exited.INSTANCE);
+    for (int i = 0; i < 17; i++) {
+      steps.add(fault(14, 6, base + 0x4000));
+    }
+    assertThat(enter(EncluLeaf.EENTER))
+        .as("not for ever")
+        .isEqualTo(new EnterOutcome.Faulted(Vector.PF, 6, base + 0x4000));
   }
 
   @Test

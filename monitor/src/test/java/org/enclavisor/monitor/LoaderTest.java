@@ -19,6 +19,8 @@ import org.enclavisor.isa.Secinfo;
 import org.enclavisor.isa.Secs;
 import org.enclavisor.monitor.epc.EnclaveMemory;
 import org.enclavisor.monitor.epc.Epc;
+import org.enclavisor.monitor.epc.LooseFrame;
+import org.enclavisor.monitor.epc.RecordedTranslations;
 import org.enclavisor.monitor.epc.SecsPage;
 import org.enclavisor.monitor.epc.TcsPage;
 import org.enclavisor.monitor.leaf.Eadd;
@@ -45,10 +47,10 @@ class LoaderTest {
   private SecsPage create(MemorySegment memory, long size) {
     Secs secs =
         Secs.of(size, 1, MiscSelect.NONE, new Attributes(Attributes.MODE64BIT, 3)).withBaseAddr(BASE);
-    Epc.SecsExtent extent = epc.reserveSecs();
-    SecsPage page = new SecsPage(extent, 1, secs, 576);
-    extent.secs(page);
-    page.attach(epc.reserveElrange(page), new EnclaveMemory(BASE, memory));
+    LooseFrame extent = epc.reserve();
+    SecsPage page = new SecsPage(1, secs, 576);
+    extent.put(page);
+    page.attach(epc.reserveElrange(page), new EnclaveMemory(BASE, memory), new RecordedTranslations(memory));
     return page;
   }
 

@@ -5,7 +5,7 @@ import org.enclavisor.isa.Permissions;
 import org.enclavisor.isa.Secinfo;
 
 /**
- * One entry of the EPCM (SDM 3D, “Enclave Page Cache Map”) as a value. The table keeps the same in 16 bits, by the
+ * One entry of the EPCM (SDM 3D, “Enclave Page Cache Map”) as a value. The table keeps the same in 11 bits, by the
  * constants here; whose enclave the page is and its linear address follow from where in which table it stands.
  *
  * @param valid VALID
@@ -55,6 +55,36 @@ public record EpcmEntry(
   /** BLOCKED of an entry's bits. */
   public static boolean blocked(int bits) {
     return (bits & BLOCKED) != 0;
+  }
+
+  /** PENDING of an entry's bits. */
+  public static boolean pending(int bits) {
+    return (bits & PENDING) != 0;
+  }
+
+  /** MODIFIED of an entry's bits. */
+  public static boolean modified(int bits) {
+    return (bits & MODIFIED) != 0;
+  }
+
+  /** PR of an entry's bits. */
+  public static boolean pr(int bits) {
+    return (bits & PR) != 0;
+  }
+
+  /** PT of an entry's bits; of an invalid entry it means nothing. */
+  public static PageType type(int bits) {
+    return TYPES[(bits & TYPE) >>> TYPE_SHIFT];
+  }
+
+  /** R, W, X of an entry's bits: 1 read, 2 write, 4 execute. */
+  public static int permissions(int bits) {
+    return (bits & PERMISSIONS) >>> PERMISSIONS_SHIFT;
+  }
+
+  /** The same entry with BLOCKED set. */
+  public static int block(int bits) {
+    return bits | BLOCKED;
   }
 
   /** Whether PENDING or MODIFIED is set in an entry's bits. */

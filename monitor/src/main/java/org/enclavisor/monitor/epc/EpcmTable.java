@@ -2,55 +2,44 @@ package org.enclavisor.monitor.epc;
 
 import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
-import java.util.Arrays;
+import java.util.concurrent.atomic.AtomicLong;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The EPCM entries of one enclave's ELRANGE, by page number.
+ * The EPCM entries of one enclave's ELRANGE, by page number, and what else the processor keeps of a page unseen: which
+ * leaves work on it, what the machine's page tables grant, and when it was last blocked or restricted.
  *
- * <p>512 entries make a chunk, which costs nothing while none of them is valid, an object of 24 bytes while all are
- * alike, and 1 KiB otherwise; chunks hang in directories of 1024, made when first used. So 16 GiB of pages cost at most
- * 8 MiB, and an enormous ELRANGE costs what is used of it.
+ * <pre>
+ * bits  0–10  the architecture's, as in {@link EpcmEntry}
+ *      11     a leaf has the page to itself
+ *      12–19  how many leaves share it
+ *      20     a leaf modifies it: EACCEPT, EACCEPTCOPY, EMODPE, EMODPR, EMODT exclude each other
+ *      21–23  R, W, X as the machine's page tables grant them now
+ *      24–63  the enclave's epoch at the last EBLOCK, EMODPR or EMODT ({@link Tracking})
+ * </pre>
  *
- * <p>Writers hold the enclave's lock. Readers need none: an entry is read at once and whole.
+ * <p>512 entries make a chunk, which costs nothing while none of them was ever valid, an object of 32 bytes while all
+ * are alike, and 4 KiB otherwise; chunks hang in directories of 1024, made when first used. So an enormous ELRANGE costs
+ * what is used of it. Thread-safe without locks; nothing here waits.
  */
 public final class EpcmTable {
-  static final int CHUNK = 512;
+  static final int CHUNK = EpcmChunk.ENTRIES;
   private static final int DIRECTORY = 1024;
-  private static final VarHandle ENTRIES = MethodHandles.arrayElementVarHandle(short[].class);
+  private static final long ARCHITECTURAL = 0x7FF;
+  private static final long EXCLUSIVE = 1L << 11;
+  private static final int SHARED_SHIFT = 12;
+  private static final long SHARED_ONE = 1L << SHARED_SHIFT;
+  private static final long SHARED = 0xFFL << SHARED_SHIFT;
+  private static final long MODIFYING = 1L << 20;
+  private static final int GRANTED_SHIFT = 21;
+  private static final long GRANTED = 7L << GRANTED_SHIFT;
+  private static final int EPOCH_SHIFT = 24;
 
-  private static final class Chunk {
-    /** What all entries are, while {@link #entries} is null. */
-    volatile int uniform;
+  /** The last epoch that an entry has room for. */
+  static final long MAX_EPOCH = (1L << 64 - EPOCH_SHIFT) - 1;
 
-    volatile short @Nullable [] entries;
-
-    int get(int index) {
-      short[] all = entries;
-      return all == null ? uniform : (short) ENTRIES.getAcquire(all, index) & 0xFFFF;
-    }
-
-    void set(int from, int to, int bits) {
-      short[] all = entries;
-      if (all == null) {
-        if (uniform == bits) {
-          return;
-        }
-        if (from == 0 && to == CHUNK) {
-          uniform = bits;
-          return;
-        }
-        all = new short[CHUNK];
-        Arrays.fill(all, (short) uniform);
-        Arrays.fill(all, from, to, (short) bits);
-        entries = all;
-        return;
-      }
-      for (int i = from; i < to; i++) {
-        ENTRIES.setRelease(all, i, (short) bits);
-      }
-    }
-  }
+  private static final VarHandle CHUNKS = MethodHandles.arrayElementVarHandle(EpcmChunk[].class);
+  private static final VarHandle DIRECTORIES = MethodHandles.arrayElementVarHandle(EpcmChunk[][].class);
 
   /** Told of each run of equal entries, in order. */
   public interface RunConsumer {
@@ -59,14 +48,14 @@ public final class EpcmTable {
   }
 
   private final long pages;
-  private final @Nullable Chunk[][] directories;
-  private long valid;
+  private final @Nullable EpcmChunk[][] directories;
+  private final AtomicLong valid = new AtomicLong();
 
   /** A table for so many pages, none of them valid. */
   public EpcmTable(long pages) {
     this.pages = pages;
     long perDirectory = (long) CHUNK * DIRECTORY;
-    this.directories = new Chunk[Math.toIntExact((pages + perDirectory - 1) / perDirectory)][];
+    this.directories = new EpcmChunk[Math.toIntExact((pages + perDirectory - 1) / perDirectory)][];
   }
 
   /** How many pages the ELRANGE has. */
@@ -74,85 +63,156 @@ public final class EpcmTable {
     return pages;
   }
 
-  /** How many entries are valid. Writers only. */
+  /** How many entries are valid. */
   public long validCount() {
-    return valid;
+    return valid.get();
   }
 
   /** The bits of an entry, as in {@link EpcmEntry}; 0 where nothing was added and for pages outside the ELRANGE. */
   public int bits(long page) {
+    return (int) (word(page) & ARCHITECTURAL);
+  }
+
+  /** What the machine's page tables grant now: 1 read, 2 write, 4 execute. */
+  public int granted(long page) {
+    return (int) ((word(page) & GRANTED) >>> GRANTED_SHIFT);
+  }
+
+  /** The enclave's epoch when the page was last blocked, restricted or modified; 0 if it never was. */
+  public long epoch(long page) {
+    return word(page) >>> EPOCH_SHIFT;
+  }
+
+  private long word(long page) {
     if (page < 0 || page >= pages) {
       return 0;
     }
-    long number = page / CHUNK;
-    Chunk[] directory = directories[(int) (number / DIRECTORY)];
-    if (directory == null) {
-      return 0;
-    }
-    Chunk chunk = directory[(int) (number % DIRECTORY)];
+    EpcmChunk chunk = existing(page);
     return chunk == null ? 0 : chunk.get((int) (page % CHUNK));
   }
 
-  /** Sets a run of entries. */
+  /** Sets the architectural bits of a run of entries. Callers have the pages to themselves. */
   public void set(long page, long count, int bits) {
+    change(page, count, ARCHITECTURAL, bits);
+  }
+
+  /** Sets what the machine's page tables grant to a run of pages. */
+  public void grant(long page, long count, int access) {
+    change(page, count, GRANTED, (long) access << GRANTED_SHIFT);
+  }
+
+  /** Sets an entry's architectural bits and stamps it with an epoch. Callers have locked the page. */
+  public void stamp(long page, int bits, long epoch) {
+    change(page, 1, ARCHITECTURAL | -1L << EPOCH_SHIFT, bits | epoch << EPOCH_SHIFT);
+  }
+
+  private void change(long page, long count, long mask, long bits) {
     if (page < 0 || count < 0 || page > pages - count) {
       throw new IndexOutOfBoundsException("page=" + page + " count=" + count + " pages=" + pages);
     }
     long end = page + count;
     long at = page;
+    long change = 0;
     while (at < end) {
-      if (bits == 0 && directories[(int) (at / CHUNK / DIRECTORY)] == null) {
+      if (bits == 0 && directory(at) == null) {
         at = Math.min(end, (at / CHUNK / DIRECTORY + 1) * DIRECTORY * CHUNK);
         continue;
       }
       int from = (int) (at % CHUNK);
       int to = (int) Math.min(CHUNK, from + (end - at));
-      if (bits != 0 || !absent(at)) {
-        Chunk chunk = chunk(at / CHUNK);
-        int before = countValid(chunk, from, to);
-        chunk.set(from, to, bits);
-        valid += (EpcmEntry.valid(bits) ? to - from : 0) - before;
+      if (bits != 0 || existing(at) != null) {
+        change += chunk(at).set(from, to, mask, bits);
       }
       at += to - from;
     }
-  }
-
-  private static int countValid(Chunk chunk, int from, int to) {
-    if (chunk.entries == null) {
-      return EpcmEntry.valid(chunk.uniform) ? to - from : 0;
+    if (change != 0) {
+      valid.addAndGet(change);
     }
-    int count = 0;
-    for (int i = from; i < to; i++) {
-      count += chunk.get(i) & EpcmEntry.VALID;
+  }
+
+  /** Takes a page for one leaf alone; false if another leaf has it or shares it. */
+  public boolean tryExclusive(long page) {
+    return tryLock(page, EXCLUSIVE | SHARED, EXCLUSIVE);
+  }
+
+  /** Gives it back. */
+  public void releaseExclusive(long page) {
+    add(page, -EXCLUSIVE);
+  }
+
+  /** Takes a page together with other leaves that share it; false if one has it for itself. */
+  public boolean tryShared(long page) {
+    return tryLock(page, EXCLUSIVE, SHARED_ONE);
+  }
+
+  /** Gives it back. */
+  public void releaseShared(long page) {
+    add(page, -SHARED_ONE);
+  }
+
+  /** Takes the right to modify a page's entry; false if another leaf has it. */
+  public boolean tryModify(long page) {
+    return tryLock(page, MODIFYING, MODIFYING);
+  }
+
+  /** Gives it back. */
+  public void releaseModify(long page) {
+    add(page, -MODIFYING);
+  }
+
+  private boolean tryLock(long page, long excluding, long taking) {
+    EpcmChunk chunk = chunk(page);
+    int index = (int) (page % CHUNK);
+    long word;
+    do {
+      word = chunk.get(index);
+      boolean full = taking == SHARED_ONE && (word & SHARED) == SHARED;
+      if ((word & excluding) != 0 || full) {
+        return false;
+      }
+    } while (!chunk.replace(index, word, word + taking));
+    return true;
+  }
+
+  private void add(long page, long difference) {
+    EpcmChunk chunk = chunk(page);
+    int index = (int) (page % CHUNK);
+    long word;
+    do {
+      word = chunk.get(index);
+    } while (!chunk.replace(index, word, word + difference));
+  }
+
+  private EpcmChunk @Nullable [] directory(long page) {
+    return (EpcmChunk[]) DIRECTORIES.getAcquire(directories, (int) (page / CHUNK / DIRECTORY));
+  }
+
+  private @Nullable EpcmChunk existing(long page) {
+    EpcmChunk[] directory = directory(page);
+    return directory == null ? null : (EpcmChunk) CHUNKS.getAcquire(directory, (int) (page / CHUNK % DIRECTORY));
+  }
+
+  private EpcmChunk chunk(long page) {
+    EpcmChunk found = existing(page);
+    if (found != null) {
+      return found;
     }
-    return count;
-  }
-
-  private boolean absent(long page) {
-    Chunk[] directory = directories[(int) (page / CHUNK / DIRECTORY)];
-    return directory == null || directory[(int) (page / CHUNK % DIRECTORY)] == null;
-  }
-
-  private Chunk chunk(long number) {
-    int high = (int) (number / DIRECTORY);
-    int low = (int) (number % DIRECTORY);
-    Chunk[] directory = directories[high];
+    EpcmChunk[] directory = directory(page);
     if (directory == null) {
-      directory = new Chunk[DIRECTORY];
-      directories[high] = directory;
+      EpcmChunk[] fresh = new EpcmChunk[DIRECTORY];
+      EpcmChunk[] there =
+          (EpcmChunk[]) DIRECTORIES.compareAndExchange(directories, (int) (page / CHUNK / DIRECTORY), null, fresh);
+      directory = there == null ? fresh : there;
     }
-    Chunk chunk = directory[low];
-    if (chunk == null) {
-      chunk = new Chunk();
-      directory[low] = chunk;
-    }
-    return chunk;
+    EpcmChunk fresh = new EpcmChunk();
+    EpcmChunk there = (EpcmChunk) CHUNKS.compareAndExchange(directory, (int) (page / CHUNK % DIRECTORY), null, fresh);
+    return there == null ? fresh : there;
   }
 
   /** The first valid entry of a range, or −1. */
   public long firstValid(long page, long count) {
     long[] found = {-1};
-    runs(page, count, (at, length, bits) -> {
+    runs(page, count, (at, _, bits) -> {
       if (found[0] < 0 && EpcmEntry.valid(bits)) {
         found[0] = at;
       }
@@ -168,7 +228,7 @@ public final class EpcmTable {
     long end = page + count;
     long at = page;
     while (at < end) {
-      if (directories[(int) (at / CHUNK / DIRECTORY)] == null) {
+      if (directory(at) == null) {
         long next = Math.min(end, (at / CHUNK / DIRECTORY + 1) * DIRECTORY * CHUNK);
         consumer.run(at, next - at, 0);
         at = next;
@@ -177,6 +237,10 @@ public final class EpcmTable {
       long chunkEnd = Math.min(end, (at / CHUNK + 1) * CHUNK);
       int bits = bits(at);
       long next = at + 1;
+      EpcmChunk chunk = existing(at);
+      if (chunk == null || chunk.alike()) {
+        next = chunkEnd;
+      }
       while (next < chunkEnd && bits(next) == bits) {
         next++;
       }

@@ -1,6 +1,7 @@
 package org.enclavisor.monitor.epc;
 
 import java.util.Objects;
+import java.util.concurrent.atomic.AtomicLong;
 import org.enclavisor.isa.Attributes;
 import org.enclavisor.isa.Id16;
 import org.enclavisor.isa.MiscSelect;
@@ -17,7 +18,6 @@ import org.jspecify.annotations.Nullable;
 public final class SecsPage {
   private static final int PAGE_SHIFT = 12;
 
-  private final Epc.SecsExtent extent;
   private final long eid;
   private final long base;
   private final long size;
@@ -32,18 +32,22 @@ public final class SecsPage {
   private volatile boolean exclusive;
   private Id16 isvFamilyId = Id16.ZERO;
   private Id16 isvExtProdId = Id16.ZERO;
+  private volatile @Nullable LooseFrame frameOfSecs;
   private Epc.@Nullable ElrangeExtent elrange;
   private @Nullable EnclaveMemory memory;
+  private @Nullable Translations translations;
+  private final Tracking tracking = new Tracking(threads);
+  private final AtomicLong virtualChildren = new AtomicLong();
+  private final AtomicLong context = new AtomicLong();
+  private final LeafLock building = new LeafLock();
 
   /**
    * From a SECS that ECREATE has checked.
    *
-   * @param extent the frame it lies in
    * @param eid SECS.EID, the processor's number for the enclave
    * @param xsaveBytes of an XSAVE area for its XFRM
    */
-  public SecsPage(Epc.SecsExtent extent, long eid, Secs secs, int xsaveBytes) {
-    this.extent = extent;
+  public SecsPage(long eid, Secs secs, int xsaveBytes) {
     this.eid = eid;
     this.secs = secs;
     this.base = secs.baseAddr();
@@ -56,19 +60,44 @@ public final class SecsPage {
   }
 
   /** Gives the enclave its frames and its memory. Once, after ECREATE and before EADD. */
-  public void attach(Epc.ElrangeExtent frames, EnclaveMemory bytes) {
+  public void attach(Epc.ElrangeExtent frames, EnclaveMemory bytes, Translations tables) {
     elrange = frames;
     memory = bytes;
+    translations = tables;
   }
 
-  /** The frame it lies in. */
-  public Epc.SecsExtent extent() {
-    return extent;
+  void moveTo(LooseFrame to) {
+    frameOfSecs = to;
+  }
+
+  /** The frame it lies in, or lay in when it was last in the EPC. */
+  public LooseFrame epcFrame() {
+    return Objects.requireNonNull(frameOfSecs, "in no frame");
   }
 
   /** Its address in the operands of ENCLS leaves. */
   public long address() {
-    return Epc.address(extent.firstFrame());
+    return epcFrame().address();
+  }
+
+  /** Whether it has been given its memory. */
+  public boolean attached() {
+    return memory != null;
+  }
+
+  /** The machine's page tables. */
+  public Translations translations() {
+    return Objects.requireNonNull(translations, "not attached");
+  }
+
+  /** Who may still have old translations. */
+  public Tracking tracking() {
+    return tracking;
+  }
+
+  /** What EADD, EEXTEND and EINIT exclude each other by. */
+  public LeafLock building() {
+    return building;
   }
 
   /** SECS.EID. */
@@ -179,6 +208,21 @@ public final class SecsPage {
     initialised = true;
   }
 
+  /** Whether pages of the enclave are in the EPC, or a virtual machine has some (VIRTCHILDCNT). */
+  public boolean hasChildren() {
+    return pages.validCount() != 0 || virtualChildren.get() != 0;
+  }
+
+  /** SECS.VIRTCHILDCNT, of which ENCLV keeps count. */
+  public AtomicLong virtualChildren() {
+    return virtualChildren;
+  }
+
+  /** SECS.ENCLAVECONTEXT, which ENCLV[ESETCONTEXT] sets; at first the SECS's own address. */
+  public AtomicLong context() {
+    return context;
+  }
+
   /** Whether an ENCLS leaf has the SECS to itself: nobody may enter meanwhile. */
   public boolean exclusive() {
     return exclusive;
@@ -192,7 +236,7 @@ public final class SecsPage {
   /** Whether a thread is inside, or on its way. */
   public boolean active() {
     for (TcsPage tcs : threads.all()) {
-      if (tcs.state() != TcsPage.INACTIVE) {
+      if (tcs.state() != TcsPage.INACTIVE && !tcs.heldByLeaf) {
         return true;
       }
     }

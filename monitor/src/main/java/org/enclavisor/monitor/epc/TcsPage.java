@@ -93,6 +93,12 @@ public final class TcsPage {
   /** As {@link #resumeRip}. */
   public long resumeGsBase;
 
+  /** SECS epoch at which the thread entered: written by the owner, read by {@link Tracking}. */
+  public volatile long enteredEpoch;
+
+  /** Whether the leaf that has the page exclusively also has {@link #state}. */
+  volatile boolean heldByLeaf;
+
   /** The logical processor that this thread runs on: owner only; whoever locks the TCS may take it away. */
   public @Nullable ProcessorSlot processor;
 

@@ -8,8 +8,11 @@ import org.enclavisor.isa.Pageinfo;
 import org.enclavisor.isa.Permissions;
 import org.enclavisor.isa.Secinfo;
 import org.enclavisor.monitor.Outcome;
+import org.enclavisor.monitor.epc.ElrangePage;
 import org.enclavisor.monitor.epc.Epc;
+import org.enclavisor.monitor.epc.EpcPage;
 import org.enclavisor.monitor.epc.EpcmEntry;
+import org.enclavisor.monitor.epc.LooseFrame;
 import org.enclavisor.monitor.epc.SecsPage;
 import org.enclavisor.monitor.epc.TcsPage;
 import org.jspecify.annotations.Nullable;
@@ -38,8 +41,8 @@ public final class Eadd {
     if (operand != null) {
       return operand;
     }
-    Epc.Extent extent = epc.resolve(rcx);
-    if (extent == null) {
+    EpcPage target = epc.resolve(rcx);
+    if (target == null) {
       return Operands.epc(rcx, "0x%x is not in the EPC".formatted(rcx));
     }
     MemorySegment pageinfoBytes = operands.copy(rbx, Pageinfo.BYTES);
@@ -51,8 +54,8 @@ public final class Eadd {
     if (misaligned != null) {
       return misaligned;
     }
-    Epc.Extent secsExtent = epc.resolve(pageinfo.secs());
-    if (secsExtent == null) {
+    EpcPage secsPage = epc.resolve(pageinfo.secs());
+    if (secsPage == null) {
       return Operands.epc(pageinfo.secs(), "PAGEINFO.SECS=0x%x is not in the EPC".formatted(pageinfo.secs()));
     }
     MemorySegment secinfoBytes = operands.copy(pageinfo.secinfo(), Secinfo.BYTES);
@@ -67,17 +70,32 @@ public final class Eadd {
     if (type != null) {
       return type;
     }
-    if (extent instanceof Epc.SecsExtent other) {
-      return other.secs() != null
-          ? Operands.epc(rcx, "EPC page 0x%x is valid already".formatted(rcx))
-          : Outcome.gp("EPC page 0x%x is not available".formatted(rcx));
+    if (!target.tryExclusive()) {
+      return Operands.busy(rcx);
     }
-    Epc.ElrangeExtent frames = (Epc.ElrangeExtent) extent;
-    long page = Epc.frame(rcx) - frames.firstFrame();
-    if (EpcmEntry.valid(frames.secs().pages().bits(page))) {
-      return Operands.epc(rcx, "EPC page 0x%x is valid already".formatted(rcx));
+    try {
+      if (EpcmEntry.valid(target.bits())) {
+        return Operands.epc(rcx, "EPC page 0x%x is valid already".formatted(rcx));
+      }
+      if (target instanceof LooseFrame) {
+        return Outcome.gp("EPC page 0x%x is not available: it is one of no ELRANGE".formatted(rcx));
+      }
+      if (!secsPage.tryShared()) {
+        return Operands.busy(pageinfo.secs());
+      }
+      try {
+        return add(operands, pageinfo, secinfo, target, secsPage);
+      } finally {
+        secsPage.releaseShared();
+      }
+    } finally {
+      target.releaseExclusive();
     }
-    SecsPage secs = secsExtent instanceof Epc.SecsExtent candidate ? candidate.secs() : null;
+  }
+
+  private static Outcome add(
+      Operands operands, Pageinfo pageinfo, Secinfo secinfo, EpcPage target, EpcPage secsPage) {
+    SecsPage secs = secsPage instanceof LooseFrame frame ? frame.secs() : null;
     if (secs == null) {
       return Operands.epc(pageinfo.secs(), "PAGEINFO.SECS=0x%x is not a SECS".formatted(pageinfo.secs()));
     }
@@ -92,19 +110,26 @@ public final class Eadd {
     if (!secs.contains(pageinfo.linAddr())) {
       return outside(pageinfo.linAddr(), secs);
     }
-    if (frames.secs() != secs || page != (pageinfo.linAddr() - secs.base()) / PAGE) {
-      return Outcome.gp(
-          "EPC page 0x%x is not available at 0x%x: its memory is mapped at 0x%x"
-              .formatted(rcx, pageinfo.linAddr(), frames.secs().base() + page * PAGE));
+    Outcome.Fault elsewhere = Operands.checkHome(target, secs, pageinfo.linAddr());
+    if (elsewhere != null) {
+      return elsewhere;
     }
-    if (secs.initialised()) {
-      return Outcome.gp("the enclave is initialised already");
+    if (!secs.building().tryTake()) {
+      return Outcome.gp("another leaf updates the measurement");
     }
-    Secinfo forced = forced(secinfo);
-    TcsPage tcs = store(secs, page, forced, source);
-    secs.measurement().eadd(page * PAGE, forced);
-    commit(secs, page, 1, forced, tcs);
-    return Outcome.success();
+    try {
+      if (secs.initialised()) {
+        return Outcome.gp("the enclave is initialised already");
+      }
+      long page = ((ElrangePage) target).page();
+      Secinfo forced = forced(secinfo);
+      TcsPage tcs = store(secs, page, forced, source);
+      secs.measurement().eadd(page * PAGE, forced);
+      commit(secs, page, 1, forced, tcs);
+      return Outcome.success();
+    } finally {
+      secs.building().release();
+    }
   }
 
   private static Outcome.@Nullable Fault checkAlignment(Pageinfo pageinfo) {

@@ -6,6 +6,7 @@ import static java.lang.foreign.ValueLayout.JAVA_INT_UNALIGNED;
 import static java.lang.foreign.ValueLayout.JAVA_LONG_UNALIGNED;
 
 import java.lang.foreign.MemorySegment;
+import java.util.concurrent.atomic.AtomicLong;
 import org.enclavisor.isa.Attributes;
 import org.enclavisor.isa.Digest32;
 import org.enclavisor.isa.ExInfo;
@@ -18,6 +19,9 @@ import org.enclavisor.isa.Secs;
 import org.enclavisor.isa.SsaFrame;
 import org.enclavisor.monitor.Outcome;
 import org.enclavisor.monitor.epc.Epc;
+import org.enclavisor.monitor.epc.EpcPage;
+import org.enclavisor.monitor.epc.EpcmEntry;
+import org.enclavisor.monitor.epc.LooseFrame;
 import org.enclavisor.monitor.epc.SecsPage;
 
 /** ENCLS[ECREATE]: begins an enclave (SDM 3D, “ECREATE—Create an SECS Page in the Enclave Page Cache”). */
@@ -41,15 +45,15 @@ public final class Ecreate {
   /**
    * @param rbx address of a PAGEINFO
    * @param rcx address of the destination, an empty EPC page
-   * @param eid CR_NEXT_EID
+   * @param nextEid CR_NEXT_EID
    */
-  public static Outcome execute(Cpu cpu, Epc epc, Operands operands, long rbx, long rcx, long eid) {
+  public static Outcome execute(Cpu cpu, Epc epc, Operands operands, long rbx, long rcx, AtomicLong nextEid) {
     Outcome.Fault operand = Operands.checkPageinfoAndPage(rbx, rcx);
     if (operand != null) {
       return operand;
     }
-    Epc.Extent extent = epc.resolve(rcx);
-    if (extent == null) {
+    EpcPage target = epc.resolve(rcx);
+    if (target == null) {
       return Operands.epc(rcx, "0x%x is not in the EPC".formatted(rcx));
     }
     MemorySegment pageinfoBytes = operands.copy(rbx, Pageinfo.BYTES);
@@ -77,12 +81,22 @@ public final class Ecreate {
     if (Secinfo.read(secinfo).type() != PageType.SECS) {
       return Outcome.gp("SECINFO.FLAGS.PT=" + Secinfo.read(secinfo).type() + ": expected PT_SECS");
     }
-    if (!(extent instanceof Epc.SecsExtent destination)) {
-      return Outcome.gp("EPC page 0x%x is in use".formatted(rcx));
+    if (!target.tryExclusive()) {
+      return Operands.busy(rcx);
     }
-    if (destination.secs() != null) {
-      return Operands.epc(rcx, "EPC page 0x%x is valid already".formatted(rcx));
+    try {
+      if (EpcmEntry.valid(target.bits())) {
+        return Operands.epc(rcx, "EPC page 0x%x is valid already".formatted(rcx));
+      }
+      return target instanceof LooseFrame frame
+          ? create(cpu, operands, pageinfo, frame, nextEid)
+          : Outcome.gp("EPC page 0x%x is not available: it is one of an ELRANGE".formatted(rcx));
+    } finally {
+      target.releaseExclusive();
     }
+  }
+
+  private static Outcome create(Cpu cpu, Operands operands, Pageinfo pageinfo, LooseFrame destination, AtomicLong nextEid) {
     MemorySegment secs = operands.copy(pageinfo.srcPge(), Secs.BYTES);
     if (secs == null) {
       return Operands.notMapped(pageinfo.srcPge(), "SECS");
@@ -108,7 +122,7 @@ public final class Ecreate {
             0,
             source.configSvn());
     int xsaveBytes = cpu.xsave().bytes(source.attributes().xfrm());
-    destination.secs(new SecsPage(destination, eid, uninitialised, xsaveBytes));
+    destination.put(new SecsPage(nextEid.getAndIncrement(), uninitialised, xsaveBytes));
     return Outcome.success();
   }
 

@@ -4,8 +4,11 @@ import java.lang.foreign.MemorySegment;
 import org.enclavisor.isa.Measurement;
 import org.enclavisor.isa.PageType;
 import org.enclavisor.monitor.Outcome;
+import org.enclavisor.monitor.epc.ElrangePage;
 import org.enclavisor.monitor.epc.Epc;
+import org.enclavisor.monitor.epc.EpcPage;
 import org.enclavisor.monitor.epc.EpcmEntry;
+import org.enclavisor.monitor.epc.LooseFrame;
 import org.enclavisor.monitor.epc.SecsPage;
 import org.enclavisor.monitor.epc.TcsPage;
 
@@ -25,43 +28,56 @@ public final class Eextend {
       return Outcome.gp("SECS at 0x%x is not aligned to 4096 bytes".formatted(rbx));
     }
     // The manual's pseudo-code lacks a “not” here; its list of exceptions has it.
-    Epc.Extent secsExtent = epc.resolve(rbx);
-    if (secsExtent == null) {
+    EpcPage secsPage = epc.resolve(rbx);
+    if (secsPage == null) {
       return Operands.epc(rbx, "0x%x is not in the EPC".formatted(rbx));
     }
     if ((rcx & (CHUNK - 1)) != 0) {
       return Outcome.gp("chunk at 0x%x is not aligned to 256 bytes".formatted(rcx));
     }
-    Epc.Extent extent = epc.resolve(rcx);
-    if (extent == null) {
+    EpcPage target = epc.resolve(rcx);
+    if (target == null) {
       return Operands.epc(rcx, "0x%x is not in the EPC".formatted(rcx));
     }
-    if (!(extent instanceof Epc.ElrangeExtent frames)) {
-      return Operands.epc(rcx, "EPC page 0x%x is not PT_REG or PT_TCS".formatted(rcx & -PAGE));
+    if (!target.tryShared()) {
+      return Operands.busy(rcx & -PAGE);
     }
-    SecsPage secs = frames.secs();
-    long page = Epc.frame(rcx) - frames.firstFrame();
-    int bits = secs.pages().bits(page);
+    try {
+      return extend(secsPage, target, rbx, rcx);
+    } finally {
+      target.releaseShared();
+    }
+  }
+
+  private static Outcome extend(EpcPage secsPage, EpcPage target, long rbx, long rcx) {
+    int bits = target.bits();
     if (!EpcmEntry.valid(bits)) {
       return Operands.epc(rcx, "EPC page 0x%x is not valid".formatted(rcx & -PAGE));
     }
     boolean tcs = EpcmEntry.is(bits, PageType.TCS);
-    if (!tcs && !EpcmEntry.is(bits, PageType.REG)) {
+    if (!tcs && !EpcmEntry.is(bits, PageType.REG) || !(target instanceof ElrangePage(SecsPage secs, long page))) {
       return Operands.epc(rcx, "EPC page 0x%x is not PT_REG or PT_TCS".formatted(rcx & -PAGE));
     }
-    if (secsExtent != secs.extent()) {
+    if (!(secsPage instanceof LooseFrame frame) || frame.secs() != secs) {
       return Outcome.gp("SECS at 0x%x is not that of the chunk at 0x%x".formatted(rbx, rcx));
     }
-    if (secs.initialised()) {
-      return Outcome.gp("the enclave is initialised already");
+    if (!secs.building().tryTake()) {
+      return Outcome.gp("another leaf updates the measurement");
     }
-    long within = rcx & (PAGE - 1);
-    TcsPage thread = tcs ? secs.threads().get(page) : null;
-    MemorySegment chunk =
-        thread != null
-            ? MemorySegment.ofArray(thread.bytes()).asSlice(within, CHUNK)
-            : secs.memory().segment().asSlice(page * PAGE + within, CHUNK);
-    secs.measurement().eextend(page * PAGE + within, chunk);
-    return Outcome.success();
+    try {
+      if (secs.initialised()) {
+        return Outcome.gp("the enclave is initialised already");
+      }
+      long within = rcx & (PAGE - 1);
+      TcsPage thread = tcs ? secs.threads().get(page) : null;
+      MemorySegment chunk =
+          thread != null
+              ? MemorySegment.ofArray(thread.bytes()).asSlice(within, CHUNK)
+              : secs.memory().segment().asSlice(page * PAGE + within, CHUNK);
+      secs.measurement().eextend(page * PAGE + within, chunk);
+      return Outcome.success();
+    } finally {
+      secs.building().release();
+    }
   }
 }

@@ -16,6 +16,8 @@ import org.enclavisor.isa.SignatureCheck;
 import org.enclavisor.isa.Sigstruct;
 import org.enclavisor.monitor.Outcome;
 import org.enclavisor.monitor.epc.Epc;
+import org.enclavisor.monitor.epc.EpcPage;
+import org.enclavisor.monitor.epc.LooseFrame;
 import org.enclavisor.monitor.epc.SecsPage;
 import org.jspecify.annotations.Nullable;
 
@@ -52,8 +54,8 @@ public final class Einit {
     if ((rdx & (Einittoken.ALIGNMENT - 1)) != 0) {
       return Outcome.gp("EINITTOKEN at 0x%x is not aligned to 512 bytes".formatted(rdx));
     }
-    Epc.Extent extent = epc.resolve(rcx);
-    if (extent == null) {
+    EpcPage target = epc.resolve(rcx);
+    if (target == null) {
       return Operands.epc(rcx, "0x%x is not in the EPC".formatted(rcx));
     }
     MemorySegment sigstructBytes = operands.copy(rbx, Sigstruct.BYTES);
@@ -82,14 +84,33 @@ public final class Einit {
               .formatted(invalid.field(), brief(invalid.expected()), brief(invalid.found())));
     }
 
-    SecsPage secs = extent instanceof Epc.SecsExtent candidate ? candidate.secs() : null;
-    if (secs == null) {
-      return Operands.epc(rcx, "0x%x is not a SECS".formatted(rcx));
+    if (!target.tryShared()) {
+      return Operands.busy(rcx);
     }
-    if (!sigstruct.body().isvFamilyId().isZero() && !secs.attributes().has(Attributes.KSS)) {
-      return error(
-          SgxError.SGX_INVALID_SIG_STRUCT, "SIGSTRUCT.ISVFAMILYID is set, but not SECS.ATTRIBUTES.KSS");
+    try {
+      SecsPage secs = target instanceof LooseFrame frame ? frame.secs() : null;
+      if (secs == null) {
+        return Operands.epc(rcx, "0x%x is not a SECS".formatted(rcx));
+      }
+      if (!sigstruct.body().isvFamilyId().isZero() && !secs.attributes().has(Attributes.KSS)) {
+        return error(
+            SgxError.SGX_INVALID_SIG_STRUCT, "SIGSTRUCT.ISVFAMILYID is set, but not SECS.ATTRIBUTES.KSS");
+      }
+      if (!secs.building().tryTake()) {
+        return Outcome.gp("another leaf updates the measurement");
+      }
+      try {
+        return initialise(cpu, secs, sigstruct, token, launchKeyHash);
+      } finally {
+        secs.building().release();
+      }
+    } finally {
+      target.releaseShared();
     }
+  }
+
+  private static Outcome initialise(
+      Cpu cpu, SecsPage secs, Sigstruct sigstruct, MemorySegment token, Digest32 launchKeyHash) {
     if (secs.initialised()) {
       return Outcome.gp("the enclave is initialised already");
     }
@@ -212,6 +233,6 @@ public final class Einit {
   }
 
   private static Outcome error(SgxError error, String reason) {
-    return new Outcome.Error(error, reason);
+    return Outcome.error(error, reason);
   }
 }

@@ -3,8 +3,11 @@ package org.enclavisor.monitor.leaf;
 import org.enclavisor.isa.PageType;
 import org.enclavisor.isa.SgxError;
 import org.enclavisor.monitor.Outcome;
+import org.enclavisor.monitor.epc.ElrangePage;
 import org.enclavisor.monitor.epc.Epc;
+import org.enclavisor.monitor.epc.EpcPage;
 import org.enclavisor.monitor.epc.EpcmEntry;
+import org.enclavisor.monitor.epc.LooseFrame;
 import org.enclavisor.monitor.epc.SecsPage;
 
 /** ENCLS[EREMOVE]: takes a page out of the EPC (SDM 3D, “EREMOVE—Remove a Page From the EPC”). */
@@ -20,29 +23,42 @@ public final class Eremove {
     if ((rcx & (PAGE - 1)) != 0) {
       return Outcome.gp("EPC page at 0x%x is not aligned to 4096 bytes".formatted(rcx));
     }
-    return switch (epc.resolve(rcx)) {
-      case null -> Operands.epc(rcx, "0x%x is not in the EPC".formatted(rcx));
-      case Epc.SecsExtent extent -> secs(extent);
-      case Epc.ElrangeExtent extent -> page(extent.secs(), Epc.frame(rcx) - extent.firstFrame());
-    };
+    EpcPage target = epc.resolve(rcx);
+    if (target == null) {
+      return Operands.epc(rcx, "0x%x is not in the EPC".formatted(rcx));
+    }
+    if (!target.tryExclusive()) {
+      return Operands.busy(rcx);
+    }
+    try {
+      return switch (target) {
+        case LooseFrame frame -> loose(frame);
+        case ElrangePage page -> page(page);
+      };
+    } finally {
+      target.releaseExclusive();
+    }
   }
 
-  private static Outcome secs(Epc.SecsExtent extent) {
-    SecsPage secs = extent.secs();
-    if (secs == null) {
-      return Outcome.success();
+  private static Outcome loose(LooseFrame frame) {
+    SecsPage secs = frame.secs();
+    if (secs != null && secs.hasChildren()) {
+      return Outcome.error(
+          SgxError.SGX_CHILD_PRESENT, "the enclave still has %d pages".formatted(secs.pages().validCount()));
     }
-    if (secs.pages().validCount() != 0) {
-      return new Outcome.Error(
-          SgxError.SGX_CHILD_PRESENT, "the enclave still has " + secs.pages().validCount() + " pages");
-    }
-    extent.secs(null);
+    frame.clear();
     return Outcome.success();
   }
 
-  private static Outcome page(SecsPage secs, long page) {
-    int bits = secs.pages().bits(page);
+  private static Outcome page(ElrangePage target) {
+    int bits = target.bits();
     if (!EpcmEntry.valid(bits)) {
+      return Outcome.success();
+    }
+    SecsPage secs = target.secs();
+    if (EpcmEntry.is(bits, PageType.TRIM) && !EpcmEntry.modified(bits)) {
+      // Accepted as trimmed by the enclave, and tracked: nobody can use it, whoever is inside.
+      remove(target);
       return Outcome.success();
     }
     // From here on nobody enters; who was on the way before shows as active.
@@ -50,19 +66,28 @@ public final class Eremove {
     secs.exclusive(true);
     try {
       if (secs.active()) {
-        return new Outcome.Error(SgxError.SGX_ENCLAVE_ACT, "a thread is inside the enclave");
+        return Outcome.error(SgxError.SGX_ENCLAVE_ACT, "a thread is inside the enclave");
       }
-      secs.measurement().drain();
-      if (EpcmEntry.is(bits, PageType.TCS)) {
-        secs.threads().remove(page);
-      } else {
-        secs.memory().segment().asSlice(page * PAGE, PAGE).fill((byte) 0);
+      if (!secs.initialised()) {
+        secs.measurement().drain();
       }
-      secs.pages().set(page, 1, 0);
+      remove(target);
       return Outcome.success();
     } finally {
       secs.exclusive(ended);
     }
+  }
+
+  /** Empties a page that the caller has exclusively: its bytes, its entry, and its TCS if it was one. */
+  static void remove(ElrangePage target) {
+    SecsPage secs = target.secs();
+    if (EpcmEntry.is(target.bits(), PageType.TCS)) {
+      secs.threads().remove(target.page());
+    } else {
+      secs.translations().revoke(target.page());
+      secs.translations().discard(target.page());
+    }
+    secs.pages().set(target.page(), 1, 0);
   }
 
   /**
@@ -71,7 +96,7 @@ public final class Eremove {
    */
   public static Outcome all(SecsPage secs) {
     if (secs.active()) {
-      return new Outcome.Error(SgxError.SGX_ENCLAVE_ACT, "a thread is inside the enclave");
+      return Outcome.error(SgxError.SGX_ENCLAVE_ACT, "a thread is inside the enclave");
     }
     secs.pages().set(0, secs.pages().pages(), 0);
     return Outcome.success();

@@ -6,6 +6,9 @@ import java.util.List;
 import org.enclavisor.isa.Pageinfo;
 import org.enclavisor.isa.Vector;
 import org.enclavisor.monitor.Outcome;
+import org.enclavisor.monitor.epc.ElrangePage;
+import org.enclavisor.monitor.epc.EpcPage;
+import org.enclavisor.monitor.epc.SecsPage;
 import org.jspecify.annotations.Nullable;
 
 /** The linear memory, outside the EPC, in which an ENCLS leaf finds its operands. Confined to one thread. */
@@ -33,6 +36,18 @@ public final class Operands {
     return null;
   }
 
+  /** Writes bytes that a leaf gives back; false if they are not all mapped. */
+  boolean put(long address, MemorySegment bytes) {
+    for (Window window : windows) {
+      long at = address - window.address;
+      if (at >= 0 && at <= window.segment.byteSize() - bytes.byteSize()) {
+        window.segment.asSlice(at, bytes.byteSize()).copyFrom(bytes);
+        return true;
+      }
+    }
+    return false;
+  }
+
   /** What ECREATE and EADD ask first: RBX as the address of a PAGEINFO, RCX as that of an EPC page. */
   static Outcome.@Nullable Fault checkPageinfoAndPage(long rbx, long rcx) {
     if ((rbx & (Pageinfo.ALIGNMENT - 1)) != 0) {
@@ -42,6 +57,23 @@ public final class Operands {
       return Outcome.gp("EPC page at 0x%x is not aligned to 4096 bytes".formatted(rcx));
     }
     return null;
+  }
+
+  /** What a leaf answers that does not get its lock on an EPC page, unless its table has an error code for it. */
+  static Outcome.Fault busy(long address) {
+    return Outcome.gp("another leaf works on the EPC page 0x%x".formatted(address));
+  }
+
+  /** Whether an EPC page is the one in which an enclave's page at a linear address can be. */
+  static Outcome.@Nullable Fault checkHome(EpcPage target, SecsPage secs, long linAddr) {
+    if (target instanceof ElrangePage(SecsPage owner, long page)
+        && owner == secs
+        && page == (linAddr - secs.base()) / Eadd.PAGE) {
+      return null;
+    }
+    return Outcome.gp(
+        "the EPC page is not available at 0x%x: its memory is mapped at 0x%x"
+            .formatted(linAddr, target.enclaveAddress()));
   }
 
   /** #PF of a supervisor's read of what is not mapped. */

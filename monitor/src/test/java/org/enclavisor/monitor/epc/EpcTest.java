@@ -13,11 +13,11 @@ class EpcTest {
   private final Epc epc = new Epc();
 
   private SecsPage enclave(long size) {
-    Epc.SecsExtent extent = epc.reserveSecs();
+    LooseFrame extent = epc.reserve();
     Secs secs = Secs.of(size, 1, MiscSelect.NONE, new Attributes(Attributes.MODE64BIT, 3));
-    SecsPage page = new SecsPage(extent, 1, secs, 576);
-    extent.secs(page);
-    page.attach(epc.reserveElrange(page), new EnclaveMemory(0, MemorySegment.NULL));
+    SecsPage page = new SecsPage(1, secs, 576);
+    extent.put(page);
+    page.attach(epc.reserveElrange(page), new EnclaveMemory(0, MemorySegment.NULL), new RecordedTranslations(MemorySegment.NULL));
     return page;
   }
 
@@ -26,12 +26,14 @@ class EpcTest {
     SecsPage one = enclave(0x4000);
     SecsPage two = enclave(1L << 46);
     SecsPage three = enclave(0x4000);
-    assertThat(epc.resolve(one.address())).isSameAs(one.extent());
+    assertThat(epc.resolve(one.address())).isSameAs(one.epcFrame());
     for (SecsPage page : new SecsPage[] {one, two, three}) {
       Epc.ElrangeExtent frames = page.elrange();
-      assertThat(epc.resolve(Epc.address(frames.firstFrame()))).isEqualTo(frames);
-      assertThat(epc.resolve(Epc.address(frames.firstFrame() + frames.frames() - 1) + 4095)).isEqualTo(frames);
-      assertThat(epc.resolve(Epc.address(frames.firstFrame() + frames.frames()))).isNotEqualTo(frames);
+      long last = frames.frames() - 1;
+      assertThat(epc.resolve(Epc.address(frames.firstFrame()))).isEqualTo(new ElrangePage(page, 0));
+      assertThat(epc.resolve(Epc.address(frames.firstFrame() + last) + 4095)).isEqualTo(new ElrangePage(page, last));
+      assertThat(epc.resolve(Epc.address(frames.firstFrame() + frames.frames())))
+          .isNotEqualTo(new ElrangePage(page, last + 1));
     }
   }
 
@@ -45,7 +47,7 @@ class EpcTest {
     assertThat(epc.resolve(Long.MAX_VALUE)).isNull();
     assertThat(epc.resolve(Long.MIN_VALUE)).isNull();
     epc.release(page.elrange());
-    epc.release(page.extent());
+    epc.release(page.epcFrame());
     assertThat(epc.resolve(page.address())).isNull();
     assertThat(epc.extents()).isZero();
     assertThat(enclave(0x4000).address()).as("a stale name finds nothing").isNotEqualTo(page.address());
@@ -57,7 +59,7 @@ class EpcTest {
     Epc.Backing backing = Objects.requireNonNull(epc.backing(page.elrange().firstFrame() + 3));
     assertThat(backing.object()).isSameAs(page.memory());
     assertThat(backing.offset()).isEqualTo(0x3000);
-    assertThat(epc.backing(page.extent().firstFrame())).as("a SECS is in the monitor").isNull();
+    assertThat(epc.backing(page.epcFrame().frame())).as("a SECS is in the monitor").isNull();
     assertThat(epc.backing(0)).isNull();
   }
 }

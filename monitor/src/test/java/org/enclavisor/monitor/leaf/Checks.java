@@ -98,7 +98,7 @@ final class Checks<S> {
   static String describe(Outcome outcome) {
     return switch (outcome) {
       case Outcome.Ok _ -> "ok";
-      case Outcome.Error(SgxError error, String _) -> error.name();
+      case Outcome.Error(SgxError error, boolean _, String _) -> error.name();
       case Outcome.Fault(Vector vector, int code, long address, String _) ->
           vector == Vector.PF ? "#PF(0x%x) at 0x%x".formatted(code, address) : vector + "(" + code + ")";
     };

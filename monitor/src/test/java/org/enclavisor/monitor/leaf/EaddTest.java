@@ -79,7 +79,7 @@ class EaddTest {
         .gp("secinfo", "SECINFO type VA", s -> LeafScene.u8(s.secinfo, 1, 3), "expected PT_REG or PT_TCS")
         .gp("secinfo", "SECINFO PENDING", s -> LeafScene.u8(s.secinfo, 0, 8), "PENDING")
         .gp("secinfo", "SECINFO MODIFIED", s -> LeafScene.u8(s.secinfo, 0, 16), "MODIFIED")
-        .gp("rcx", "an empty SECS frame", s -> s.rcx = Epc.address(s.epc.reserveSecs().firstFrame()), "not available")
+        .gp("rcx", "an empty SECS frame", s -> s.rcx = s.epc.reserve().address(), "not available")
         .pf("rcx", "a SECS", s -> s.rcx = s.page.address(), LeafScene.EPC_PF, s -> s.rcx, "valid already")
         .pf(
             "epcm",
@@ -91,14 +91,14 @@ class EaddTest {
         .pf(
             "secs",
             "SECS not a SECS",
-            s -> s.pageinfoSecs = s.rcx,
+            s -> s.pageinfoSecs = Epc.address(s.page.elrange().firstFrame()),
             LeafScene.EPC_PF,
             s -> s.pageinfoSecs,
             "is not a SECS")
         .pf(
             "secs",
             "SECS empty",
-            s -> s.pageinfoSecs = Epc.address(s.epc.reserveSecs().firstFrame()),
+            s -> s.pageinfoSecs = s.epc.reserve().address(),
             LeafScene.EPC_PF,
             s -> s.pageinfoSecs,
             "is not a SECS")

@@ -3,6 +3,7 @@ package org.enclavisor.monitor.leaf;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.util.stream.Stream;
+import java.util.concurrent.atomic.AtomicLong;
 import org.enclavisor.isa.Attributes;
 import org.enclavisor.isa.Digest32;
 import org.enclavisor.isa.Measurement;
@@ -12,7 +13,7 @@ import org.enclavisor.isa.Permissions;
 import org.enclavisor.isa.Secinfo;
 import org.enclavisor.isa.Secs;
 import org.enclavisor.monitor.Outcome;
-import org.enclavisor.monitor.epc.Epc;
+import org.enclavisor.monitor.epc.LooseFrame;
 import org.enclavisor.monitor.epc.SecsPage;
 import org.junit.jupiter.api.DynamicTest;
 import org.junit.jupiter.api.Test;
@@ -21,16 +22,16 @@ import org.junit.jupiter.api.TestFactory;
 class EcreateTest {
   /** ECREATE of a good SECS into an empty frame. */
   private static final class Scene extends LeafScene {
-    final Epc.SecsExtent destination = epc.reserveSecs();
+    final LooseFrame destination = epc.reserve();
 
     Scene() {
-      rcx = Epc.address(destination.firstFrame());
+      rcx = destination.address();
       new Secinfo(PageType.SECS, Permissions.NONE).write(secinfo);
       fill(source, secs(MiscSelect.NONE).withBaseAddr(BASE).toBytes());
     }
 
     Outcome execute() {
-      return Ecreate.execute(cpu, epc, map(), rbx, rcx, 9);
+      return Ecreate.execute(cpu, epc, map(), rbx, rcx, new AtomicLong(9));
     }
   }
 
@@ -52,7 +53,7 @@ class EcreateTest {
             "rcx",
             "frame of an enclave",
             s -> s.rcx = s.create(LeafScene.secs(MiscSelect.NONE)).elrange().firstFrame() << 12,
-            "in use")
+            "not available")
         .pf(
             "rcx",
             "SECS valid",

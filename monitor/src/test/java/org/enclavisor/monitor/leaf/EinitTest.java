@@ -190,7 +190,7 @@ class EinitTest {
         .pf(
             "rcx",
             "SECS not valid",
-            s -> s.rcx = Epc.address(s.epc.reserveSecs().firstFrame()),
+            s -> s.rcx = s.epc.reserve().address(),
             LeafScene.EPC_PF,
             s -> s.rcx,
             "is not a SECS")

@@ -54,7 +54,7 @@ class EremoveTest {
     s.rcx = s.frame(TestEnclaves.SIZE - 4096);
     s.tcs().lock();
     assertThat(s.execute().ok()).isTrue();
-    s.rcx = Epc.address(s.epc.reserveSecs().firstFrame());
+    s.rcx = s.epc.reserve().address();
     assertThat(s.execute().ok()).isTrue();
   }
 
@@ -79,7 +79,7 @@ class EremoveTest {
     assertThat(Eremove.all(s.page).ok()).isTrue();
     s.rcx = s.page.address();
     assertThat(s.execute().ok()).isTrue();
-    assertThat(s.page.extent().secs()).isNull();
+    assertThat(s.page.epcFrame().secs()).isNull();
   }
 
   @Test

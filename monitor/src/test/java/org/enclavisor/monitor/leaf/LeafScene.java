@@ -27,6 +27,8 @@ import org.enclavisor.monitor.TestEnclaves;
 import org.enclavisor.monitor.epc.EnclaveMemory;
 import org.enclavisor.monitor.epc.Epc;
 import org.enclavisor.monitor.epc.EpcmEntry;
+import org.enclavisor.monitor.epc.LooseFrame;
+import org.enclavisor.monitor.epc.RecordedTranslations;
 import org.enclavisor.monitor.epc.SecsPage;
 import org.enclavisor.monitor.epc.TcsPage;
 import org.enclavisor.monitor.epc.XsaveLayout;
@@ -54,6 +56,7 @@ class LeafScene {
           new TestKeys());
 
   Operands operands = new Operands();
+  RecordedTranslations translations = new RecordedTranslations(MemorySegment.NULL);
   long rbx = PAGEINFO_AT;
   long rcx;
   long rdx;
@@ -104,13 +107,13 @@ class LeafScene {
 
   /** An enclave after ECREATE. */
   SecsPage create(Secs secs) {
-    Epc.SecsExtent extent = epc.reserveSecs();
+    LooseFrame extent = epc.reserve();
     int xsaveBytes = cpu.xsave().bytes(secs.attributes().xfrm());
-    SecsPage page = new SecsPage(extent, 1, secs.withBaseAddr(BASE), xsaveBytes);
-    extent.secs(page);
-    page.attach(
-        epc.reserveElrange(page),
-        new EnclaveMemory(BASE, MemorySegment.ofArray(new byte[Math.toIntExact(secs.size())])));
+    SecsPage page = new SecsPage(1, secs.withBaseAddr(BASE), xsaveBytes);
+    extent.put(page);
+    MemorySegment memory = MemorySegment.ofArray(new byte[Math.toIntExact(secs.size())]);
+    translations = new RecordedTranslations(memory);
+    page.attach(epc.reserveElrange(page), new EnclaveMemory(BASE, memory), translations);
     return page;
   }
 

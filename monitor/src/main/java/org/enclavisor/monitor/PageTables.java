@@ -1,0 +1,237 @@
+package org.enclavisor.monitor;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.locks.ReentrantLock;
+import org.enclavisor.isa.Permissions;
+import org.enclavisor.monitor.epc.EpcmEntry;
+import org.enclavisor.monitor.epc.EpcmTable;
+import org.enclavisor.monitor.epc.SecsPage;
+import org.enclavisor.monitor.epc.Translations;
+import org.enclavisor.monitor.spi.AddressSpace;
+
+/**
+ * Makes the machine's page tables follow the EPCM and the host's mappings: what enclave code can do with a page is the
+ * intersection of the two. What the machine grants at the moment is kept beside each EPCM entry, so that nothing is done
+ * twice.
+ *
+ * <p>Less access follows late but in time (see {@link Translations}), more access when it is needed: at the fault of a
+ * thread that has it, {@link #serve}. Thread-safe.
+ */
+final class PageTables implements Translations {
+  private static final int PAGE = 4096;
+  private static final int EXECUTE = 4;
+
+  /** Pages on either side of a fault that are given their access along with it. */
+  private static final int AROUND = 15;
+
+  private final SecsPage secs;
+  private final EpcmTable entries;
+  private final HostMappings host;
+  private final AddressSpace space;
+
+  /** Held while the machine's tables change. */
+  private final ReentrantLock lock = new ReentrantLock();
+
+  private final Object noting = new Object();
+  private List<Long> noted = new ArrayList<>();
+
+  /** Whether something is noted: what every entry asks. */
+  private volatile boolean stale;
+
+  PageTables(SecsPage secs, HostMappings host, AddressSpace space) {
+    this.secs = secs;
+    this.entries = secs.pages();
+    this.host = host;
+    this.space = space;
+  }
+
+  @Override
+  public void shrunk(long page) {
+    if (entries.granted(page) == 0) {
+      return;
+    }
+    synchronized (noting) {
+      noted.add(page);
+      stale = true;
+    }
+  }
+
+  /** Whether the machine grants more than it should. One read. */
+  boolean stale() {
+    return stale;
+  }
+
+  @Override
+  public void flush() {
+    if (!stale) {
+      return;
+    }
+    lock.lock();
+    try {
+      List<Long> todo;
+      synchronized (noting) {
+        todo = noted;
+        noted = new ArrayList<>();
+      }
+      todo.sort(null);
+      Runs runs = new Runs(false);
+      for (long page : todo) {
+        runs.add(page, page + 1, due(page));
+      }
+      runs.flush();
+      // Only now, so that a thread which sees nothing noted finds nothing left to do.
+      synchronized (noting) {
+        stale = !noted.isEmpty();
+      }
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  @Override
+  public void revoke(long page) {
+    lock.lock();
+    try {
+      if (entries.granted(page) != 0) {
+        grant(page, page + 1, 0);
+      }
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  @Override
+  public void discard(long page) {
+    space.enclave().asSlice(page * PAGE, PAGE).fill((byte) 0);
+  }
+
+  @Override
+  public void written(long page) {
+    lock.lock();
+    try {
+      int granted = entries.granted(page);
+      if ((granted & EXECUTE) != 0) {
+        space.protect(page * PAGE, PAGE, Permissions.of(granted));
+      }
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  /**
+   * At a fault of enclave code: if EPCM and host allow the access, the machine gets to know, and the thread can go on.
+   *
+   * @param access 1 read, 2 write, 4 execute
+   */
+  boolean serve(long page, int access) {
+    lock.lock();
+    try {
+      int due = due(page);
+      if ((due & access) != access || (entries.granted(page) & access) == access) {
+        return (due & access) == access;
+      }
+      long from = page;
+      while (page - from < AROUND && from > 0 && late(from - 1, due)) {
+        from--;
+      }
+      long to = page + 1;
+      while (to - page <= AROUND && late(to, due)) {
+        to++;
+      }
+      grant(from, to, due);
+      recheck(from, to, due);
+      return true;
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  private boolean late(long page, int due) {
+    return due(page) == due && entries.granted(page) != due;
+  }
+
+  private void grant(long from, long to, int access) {
+    space.protect(from * PAGE, (to - from) * PAGE, Permissions.of(access));
+    entries.grant(from, to - from, access);
+  }
+
+  /** A leaf that took access away while it was being given may have found nothing to note. */
+  private void recheck(long from, long to, int access) {
+    entries.runs(
+        from,
+        to - from,
+        (first, length, bits) -> {
+          if ((access & ~EpcmEntry.access(bits)) != 0) {
+            for (long page = first; page < first + length; page++) {
+              shrunk(page);
+            }
+          }
+        });
+  }
+
+  private int due(long page) {
+    return EpcmEntry.access(entries.bits(page)) & host.bits(page);
+  }
+
+  /**
+   * Makes a range follow, in runs of equal access.
+   *
+   * @param fresh whether it is known that nothing is accessible yet
+   */
+  void follow(long page, long count, boolean fresh) {
+    lock.lock();
+    try {
+      Runs runs = new Runs(fresh);
+      entries.runs(
+          page,
+          count,
+          (first, length, bits) -> {
+            int epcm = EpcmEntry.access(bits);
+            long at = first;
+            long end = first + length;
+            while (at < end) {
+              long next = Math.min(end, host.next(at));
+              runs.add(at, next, epcm & host.bits(at));
+              at = next;
+            }
+          });
+      runs.flush();
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  /** Collects neighbours until the access changes. */
+  private final class Runs {
+    private final boolean fresh;
+    private long from;
+    private long to;
+    private int access;
+
+    Runs(boolean fresh) {
+      this.fresh = fresh;
+    }
+
+    void add(long start, long end, int next) {
+      if (start == to && next == access) {
+        to = end;
+        return;
+      }
+      flush();
+      from = start;
+      to = end;
+      access = next;
+    }
+
+    void flush() {
+      if (to > from && !(fresh && access == 0)) {
+        grant(from, to, access);
+        if (access != 0 && !fresh) {
+          recheck(from, to, access);
+        }
+      }
+      from = to;
+    }
+  }
+}

@@ -1,0 +1,18 @@
+package org.enclavisor.monitor.epc;
+
+import java.util.concurrent.atomic.AtomicBoolean;
+
+/** What leaves of one kind exclude each other by. Nobody waits for it. Thread-safe. */
+public final class LeafLock {
+  private final AtomicBoolean taken = new AtomicBoolean();
+
+  /** Takes it; false if another leaf has it. */
+  public boolean tryTake() {
+    return taken.compareAndSet(false, true);
+  }
+
+  /** Gives it back. */
+  public void release() {
+    taken.set(false);
+  }
+}

@@ -1,0 +1,44 @@
+package org.enclavisor.monitor.epc;
+
+import java.lang.foreign.MemorySegment;
+import java.util.ArrayList;
+import java.util.List;
+
+/** Page tables of no machine, which remember what leaves asked of them. */
+public final class RecordedTranslations implements Translations {
+  private final MemorySegment memory;
+
+  /** What was asked, such as {@code "shrunk 3"}. */
+  public final List<String> calls = new ArrayList<>();
+
+  /** Over the bytes of the ELRANGE. */
+  public RecordedTranslations(MemorySegment memory) {
+    this.memory = memory;
+  }
+
+  @Override
+  public void shrunk(long page) {
+    calls.add("shrunk " + page);
+  }
+
+  @Override
+  public void flush() {
+    calls.add("flush");
+  }
+
+  @Override
+  public void revoke(long page) {
+    calls.add("revoke " + page);
+  }
+
+  @Override
+  public void discard(long page) {
+    calls.add("discard " + page);
+    memory.asSlice(page * 4096, 4096).fill((byte) 0);
+  }
+
+  @Override
+  public void written(long page) {
+    calls.add("written " + page);
+  }
+}
