@@ -103,7 +103,7 @@ final class PageTables implements Translations {
 
   @Override
   public void discard(long page) {
-    space.enclave().asSlice(page * PAGE, PAGE).fill((byte) 0);
+    space.discard(page * PAGE, PAGE);
   }
 
   @Override
@@ -202,9 +202,10 @@ final class PageTables implements Translations {
     }
   }
 
-  /** Collects neighbours until the access changes. */
+  /** Collects neighbours until the access changes, and tells the machine of all runs at once. */
   private final class Runs {
     private final boolean fresh;
+    private final List<AddressSpace.Range> ranges = new ArrayList<>();
     private long from;
     private long to;
     private int access;
@@ -218,20 +219,33 @@ final class PageTables implements Translations {
         to = end;
         return;
       }
-      flush();
+      finish();
       from = start;
       to = end;
       access = next;
     }
 
-    void flush() {
+    private void finish() {
       if (to > from && !(fresh && access == 0)) {
-        grant(from, to, access);
-        if (access != 0 && !fresh) {
-          recheck(from, to, access);
-        }
+        ranges.add(new AddressSpace.Range(from * PAGE, (to - from) * PAGE, Permissions.of(access)));
       }
       from = to;
+    }
+
+    void flush() {
+      finish();
+      if (ranges.isEmpty()) {
+        return;
+      }
+      space.protect(ranges);
+      for (AddressSpace.Range range : ranges) {
+        entries.grant(range.offset() / PAGE, range.length() / PAGE, range.permissions().bits());
+      }
+      for (AddressSpace.Range range : ranges) {
+        if (!fresh && range.permissions().bits() != 0) {
+          recheck(range.offset() / PAGE, (range.offset() + range.length()) / PAGE, range.permissions().bits());
+        }
+      }
     }
   }
 }

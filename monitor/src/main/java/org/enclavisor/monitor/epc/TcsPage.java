@@ -30,10 +30,12 @@ public final class TcsPage {
   private static final int BORROWED = 3;
 
   private static final VarHandle STATE;
+  private static final VarHandle ENTERED_EPOCH;
 
   static {
     try {
       STATE = MethodHandles.lookup().findVarHandle(TcsPage.class, "state", int.class);
+      ENTERED_EPOCH = MethodHandles.lookup().findVarHandle(TcsPage.class, "enteredEpoch", long.class);
     } catch (ReflectiveOperationException e) {
       throw new ExceptionInInitializerError(e);
     }
@@ -93,8 +95,7 @@ public final class TcsPage {
   /** As {@link #resumeRip}. */
   public long resumeGsBase;
 
-  /** SECS epoch at which the thread entered: written by the owner, read by {@link Tracking}. */
-  public volatile long enteredEpoch;
+  private volatile long enteredEpoch;
 
   /** Whether the leaf that has the page exclusively also has {@link #state}. */
   volatile boolean heldByLeaf;
@@ -170,6 +171,16 @@ public final class TcsPage {
    */
   public boolean borrow() {
     return STATE.compareAndSet(this, INACTIVE, BORROWED);
+  }
+
+  /** The enclave's epoch when the thread entered; see {@link Tracking}. */
+  public long enteredEpoch() {
+    return enteredEpoch;
+  }
+
+  /** Notes the epoch: owner only. No fence, since what makes the thread active follows and is one. */
+  public void entersAt(long epoch) {
+    ENTERED_EPOCH.setRelease(this, epoch);
   }
 
   /** From locked to active. */

@@ -56,7 +56,7 @@ public final class Tracking {
   /** Whether a thread is inside that entered at an epoch or before. */
   public boolean insideSince(long stamp) {
     for (TcsPage tcs : threads.all()) {
-      if (tcs.enteredEpoch <= stamp && tcs.state() != TcsPage.INACTIVE && !tcs.heldByLeaf) {
+      if (tcs.enteredEpoch() <= stamp && tcs.state() != TcsPage.INACTIVE && !tcs.heldByLeaf) {
         return true;
       }
     }

@@ -98,7 +98,7 @@ public final class Eresume {
       return fault;
     }
     slot.extended = Extended.LOAD;
-    tcs.enteredEpoch = secs.tracking().epoch();
+    tcs.entersAt(secs.tracking().epoch());
     tcs.activate();
     Entry.save(tcs, aep, r);
     long gpr = tcs.ssa + secs.frame().gprOffset();
