@@ -49,9 +49,16 @@ final class Loader {
     }
     long first = offset / PAGE;
     long count = bytes / PAGE;
-    return secinfo.type() == PageType.TCS
-        ? threads(secs, first, count, secinfo, pages, measured)
-        : regular(secs, first, count, secinfo, pages, measured);
+    if (!secs.building().tryTake()) {
+      return new Progress(0, Outcome.gp("another leaf updates the measurement"));
+    }
+    try {
+      return secinfo.type() == PageType.TCS
+          ? threads(secs, first, count, secinfo, pages, measured)
+          : regular(secs, first, count, secinfo, pages, measured);
+    } finally {
+      secs.building().release();
+    }
   }
 
   private static Progress regular(
