@@ -10,6 +10,8 @@ import org.enclavisor.monitor.epc.SecsPage;
 import org.enclavisor.monitor.leaf.Cpu;
 import org.enclavisor.monitor.leaf.Eadd;
 import org.enclavisor.monitor.leaf.Ecreate;
+import org.enclavisor.monitor.leaf.Edbgrd;
+import org.enclavisor.monitor.leaf.Edbgwr;
 import org.enclavisor.monitor.leaf.Eextend;
 import org.enclavisor.monitor.leaf.Einit;
 import org.enclavisor.monitor.leaf.Eremove;
@@ -93,7 +95,9 @@ public final class Encls {
       case EINIT -> einit(r, memory);
       case EREMOVE -> eremove(r);
       case EEXTEND -> Eextend.execute(epc, r.rbx, r.rcx);
-      case EDBGRD, EDBGWR, ELDB, ELDU, EBLOCK, EPA, EWB, ETRACK, EAUG, EMODPR, EMODT, ERDINFO, ETRACKC, ELDBC,
+      case EDBGRD -> Edbgrd.execute(epc, r);
+      case EDBGWR -> Edbgwr.execute(epc, r);
+      case ELDB, ELDU, EBLOCK, EPA, EWB, ETRACK, EAUG, EMODPR, EMODT, ERDINFO, ETRACKC, ELDBC,
           ELDUC, EUPDATESVN -> Outcome.gp("ENCLS leaf " + leaf + ": not there");
     };
   }

@@ -3,6 +3,7 @@ package org.enclavisor.monitor;
 import java.lang.foreign.MemorySegment;
 import java.util.Optional;
 import java.util.concurrent.atomic.AtomicLong;
+import java.util.function.Function;
 import org.enclavisor.isa.Attributes;
 import org.enclavisor.isa.Digest32;
 import org.enclavisor.isa.Einittoken;
@@ -254,6 +255,29 @@ public final class Monitor implements SgxDevice {
   public UntrustedMemory untrusted(EnclaveId id) {
     AddressSpace space = require(id).space();
     return new UntrustedMemory(space.untrustedBase(), space.untrusted());
+  }
+
+  @Override
+  public Outcome debugRead(EnclaveId id, long address, MemorySegment into) {
+    return debug(id, EnclsLeaf.EDBGRD, into, access -> access.read(address, into));
+  }
+
+  @Override
+  public Outcome debugWrite(EnclaveId id, long address, MemorySegment from) {
+    return debug(id, EnclsLeaf.EDBGWR, from, access -> access.write(address, from));
+  }
+
+  private Outcome debug(EnclaveId id, EnclsLeaf leaf, MemorySegment bytes, Function<DebugAccess, Outcome> operation) {
+    long start = System.nanoTime();
+    return locked(
+        id,
+        leaf,
+        start,
+        enclave -> {
+          Outcome outcome = operation.apply(new DebugAccess(epc, enclave.secs()));
+          leafDone(id, leaf, (bytes.byteSize() + PAGE - 1) / PAGE, start, outcome);
+          return outcome;
+        });
   }
 
   @Override

@@ -74,6 +74,24 @@ public interface SgxDevice extends AutoCloseable {
    */
   UntrustedMemory untrusted(EnclaveId id);
 
+  /**
+   * EDBGRD as often as it takes: reads memory of a debug enclave, whatever the permissions of its pages. Threads inside
+   * go on meanwhile. Ends at the first word that is refused; what lies before it has been read.
+   *
+   * @param address linear, in the ELRANGE
+   * @param into any number of bytes
+   */
+  Outcome debugRead(EnclaveId id, long address, MemorySegment into);
+
+  /**
+   * EDBGWR as often as it takes, with EDBGRD for what is left of words at either end: writes memory of a debug enclave.
+   * Ends at the first word that is refused; what lies before it has been written. Of a TCS, FLAGS can be written.
+   *
+   * @param address linear, in the ELRANGE
+   * @param from any number of bytes
+   */
+  Outcome debugWrite(EnclaveId id, long address, MemorySegment from);
+
   /** EREMOVE of all pages and of the SECS. Threads that are inside are interrupted and waited for. */
   Outcome remove(EnclaveId id);
 

@@ -75,6 +75,16 @@ final class ScriptedDevice implements SgxDevice {
   public void interrupt(EnclaveId id, long tcs) {}
 
   @Override
+  public Outcome debugRead(EnclaveId id, long address, MemorySegment into) {
+    throw new UnsupportedOperationException();
+  }
+
+  @Override
+  public Outcome debugWrite(EnclaveId id, long address, MemorySegment from) {
+    throw new UnsupportedOperationException();
+  }
+
+  @Override
   public Outcome remove(EnclaveId id) {
     return Outcome.success();
   }

@@ -47,8 +47,8 @@ public final class TcsPage {
   /** Linear address. */
   public final long address;
 
-  /** TCS.FLAGS as added, DBGOPTIN cleared. Not yet checked for reserved bits: EENTER does that. */
-  public final long flags;
+  /** TCS.FLAGS, which EDBGWR may change at any time. */
+  private volatile long flags;
 
   /** TCS.OSSA. */
   public final long ossa;
@@ -126,6 +126,16 @@ public final class TcsPage {
     this.ogsBase = bytes.get(JAVA_LONG_UNALIGNED, 56);
     this.fsLimit = bytes.get(JAVA_INT_UNALIGNED, 64);
     this.gsLimit = bytes.get(JAVA_INT_UNALIGNED, 68);
+  }
+
+  /** TCS.FLAGS: as added, DBGOPTIN cleared, or as a debugger wants it. Reserved bits are EENTER's to find. */
+  public long flags() {
+    return flags;
+  }
+
+  /** EDBGWR's part. */
+  public void flags(long value) {
+    flags = value;
   }
 
   /** TCS.FLAGS.DBGOPTIN: the thread is open to a debugger's breakpoints and single steps. */

@@ -116,8 +116,8 @@ final class Entry {
 
   /** From the FLAGS of the TCS to the XFRM of the SECS. */
   static Outcome.@Nullable Fault checkEnclave(Cpu cpu, SecsPage secs, TcsPage tcs) {
-    if ((tcs.flags & ~KNOWN_TCS_FLAGS) != 0) {
-      return Outcome.gp("TCS.FLAGS=0x%x has reserved bits set".formatted(tcs.flags));
+    if ((tcs.flags() & ~KNOWN_TCS_FLAGS) != 0) {
+      return Outcome.gp("TCS.FLAGS=0x%x has reserved bits set".formatted(tcs.flags()));
     }
     if (!secs.initialised()) {
       return Outcome.gp("the enclave is not initialised");

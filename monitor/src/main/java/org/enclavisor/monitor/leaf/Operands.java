@@ -76,14 +76,20 @@ public final class Operands {
             .formatted(linAddr, target.enclaveAddress()));
   }
 
-  /** #PF of a supervisor's read of what is not mapped. */
+  /** #PF of a supervisor's read of what is not mapped; #GP(0) if no address could be. */
   static Outcome.Fault notMapped(long address, String name) {
+    if (!Cpu.canonical(address)) {
+      return Outcome.gp("%s at 0x%x is not canonical".formatted(name, address));
+    }
     return new Outcome.Fault(
         Vector.PF, 0, address, "%s at 0x%x is not mapped".formatted(name, address));
   }
 
-  /** #PF of an ENCLS leaf whose operand the EPCM refuses. */
+  /** #PF of an ENCLS leaf whose operand the EPCM refuses; #GP(0) if it is no address. */
   static Outcome.Fault epc(long address, String reason) {
+    if (!Cpu.canonical(address)) {
+      return Outcome.gp("0x%x is not canonical".formatted(address));
+    }
     return new Outcome.Fault(
         Vector.PF, Outcome.Fault.SGX | Outcome.Fault.PRESENT, address, reason);
   }

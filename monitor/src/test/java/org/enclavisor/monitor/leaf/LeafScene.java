@@ -124,7 +124,16 @@ class LeafScene {
 
   /** The small enclave of {@link TestEnclaves}, added without measuring, initialised. */
   SecsPage initialised(MiscSelect miscSelect) {
-    SecsPage page = create(secs(miscSelect));
+    return initialised(secs(miscSelect));
+  }
+
+  /** The same with these attributes. */
+  SecsPage initialised(Attributes attributes) {
+    return initialised(Secs.of(TestEnclaves.SIZE, 1, MiscSelect.NONE, attributes));
+  }
+
+  private SecsPage initialised(Secs secs) {
+    SecsPage page = create(secs);
     regular(page, 0, Permissions.RX);
     thread(page, TestEnclaves.TCS_OFFSET, TestEnclaves.tcs(TestEnclaves.SSA_OFFSET).toBytes());
     for (int i = 0; i < 6; i++) {
