@@ -215,6 +215,12 @@ final class StubAddressSpace implements AddressSpace {
   }
 
   @Override
+  public synchronized BitSet touched() {
+    requireAlive();
+    return Kernel.dataPages(files.enclave, layout.enclaveBytes());
+  }
+
+  @Override
   public void quiesce() {
     List<StubProcessor> inside;
     synchronized (this) {

@@ -71,8 +71,11 @@ record StubLayout(
       below = alignDown((below & -WINDOW) + WINDOW - region, block);
     }
     long untrustedBytes = wanted.untrustedSize();
-    long untrustedBelow = alignDown(below - GAP - untrustedBytes, 1L << 21);
-    if (untrustedBelow >= LOWEST && below >= LOWEST && enclave + size <= TASK_END) {
+    long asked = wanted.untrustedBase();
+    long untrustedBelow = asked != 0 ? asked : alignDown(below - GAP - untrustedBytes, 1L << 21);
+    if (untrustedBelow >= LOWEST && untrustedBelow <= TASK_END - untrustedBytes && below >= LOWEST
+        && enclave + size <= TASK_END
+        && fits(untrustedBelow, untrustedBytes, below, region, enclave, size)) {
       return new StubLayout(
           below, block, wanted.processors(), enclave, size, untrustedBelow, untrustedBytes);
     }
@@ -80,12 +83,25 @@ record StubLayout(
     if (crossesWindow(above, region)) {
       above = alignUp(above, WINDOW);
     }
-    long untrustedAbove = alignUp(above + region + GAP, 1L << 21);
-    if (enclave < LOWEST || size > TASK_END || untrustedAbove > TASK_END - untrustedBytes) {
+    long untrustedAbove = asked != 0 ? asked : alignUp(above + region + GAP, 1L << 21);
+    if (enclave < LOWEST || size > TASK_END || above > TASK_END - region || untrustedAbove < LOWEST
+        || untrustedAbove > TASK_END - untrustedBytes
+        || !fits(untrustedAbove, untrustedBytes, above, region, enclave, size)) {
       throw new PlatformException(
-          "no room for an ELRANGE of 0x%x bytes at 0x%x".formatted(size, enclave));
+          "no room for an ELRANGE of 0x%x bytes at 0x%x and untrusted memory of 0x%x bytes"
+                  .formatted(size, enclave, untrustedBytes)
+              + (asked != 0 ? " at 0x%x".formatted(asked) : ""));
     }
     return new StubLayout(above, block, wanted.processors(), enclave, size, untrustedAbove, untrustedBytes);
+  }
+
+  /** Whether untrusted memory keeps clear of the stub and the ELRANGE. */
+  private static boolean fits(long start, long bytes, long stub, long region, long enclave, long size) {
+    return apart(start, bytes, stub, region) && apart(start, bytes, enclave, size);
+  }
+
+  private static boolean apart(long start, long bytes, long other, long otherBytes) {
+    return start - Kernel.PAGE >= other + otherBytes || other - Kernel.PAGE >= start + bytes;
   }
 
   /** Bytes of the stub's region, and of the file behind it. */

@@ -19,17 +19,19 @@ class StubLayoutTest {
       long size = 1L << 13 + seeded.below(30);
       long base = seeded.oneOf(List.of(0L, seeded.word() >>> 17, seeded.word() >>> 30, seeded.word() >>> 40)) & -size;
       long untrusted = 4096L * seeded.below(1 << 16);
+      long at0 = seeded.chance(0.5) ? 0 : seeded.word() >>> 17 + seeded.below(10) & -4096;
       int processors = 1 + seeded.below(StubLayout.MAX_PROCESSORS);
       int xsaveBytes = seeded.oneOf(List.of(576, 832, 2696, 11008));
       StubLayout at;
       try {
-        at = StubLayout.of(new AddressSpaceLayout(base, size, untrusted, processors), xsaveBytes);
-      } catch (PlatformException e) {
+        at = StubLayout.of(new AddressSpaceLayout(base, size, at0, untrusted, processors), xsaveBytes);
+      } catch (PlatformException | IllegalArgumentException e) {
         continue;
       }
       placed++;
       assertThat(at.enclave() % size).isZero();
       assertThat(base == 0 || at.enclave() == base).isTrue();
+      assertThat(at0 == 0 || at.untrusted() == at0).isTrue();
       long[][] ranges = {
         {at.stub(), at.stub() + at.stubBytes()}, {at.enclave(), at.enclave() + size},
         {at.untrusted(), at.untrusted() + untrusted}

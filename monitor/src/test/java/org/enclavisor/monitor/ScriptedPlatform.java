@@ -105,7 +105,7 @@ public final class ScriptedPlatform implements Platform {
 
     @Override
     public long untrustedBase() {
-      return 0x10_0000;
+      return layout.untrustedBase() != 0 ? layout.untrustedBase() : 0x10_0000;
     }
 
     @Override
@@ -139,6 +139,11 @@ public final class ScriptedPlatform implements Platform {
       BitSet all = new BitSet();
       all.set(0, (int) (layout.enclaveSize() / 4096));
       return all;
+    }
+
+    @Override
+    public BitSet touched() {
+      return written();
     }
 
     @Override

@@ -64,7 +64,10 @@ final class FakeAddressSpace implements AddressSpace {
     this.scripts = scripts;
     this.onClose = onClose;
     enclaveBase = layout.enclaveBase() != 0 ? layout.enclaveBase() : Math.max(FIRST_ENCLAVE_BASE, layout.enclaveSize());
-    untrustedBase = overlaps(UNTRUSTED_BASE) ? UNTRUSTED_BASE_ELSEWHERE : UNTRUSTED_BASE;
+    untrustedBase =
+        layout.untrustedBase() != 0
+            ? layout.untrustedBase()
+            : overlaps(UNTRUSTED_BASE) ? UNTRUSTED_BASE_ELSEWHERE : UNTRUSTED_BASE;
     enclave = sparse(arena, layout.enclaveSize());
     untrusted = arena.allocate(layout.untrustedSize(), PAGE);
     permissions = new byte[Math.toIntExact(layout.enclaveSize() / PAGE)];
@@ -130,6 +133,16 @@ final class FakeAddressSpace implements AddressSpace {
         written.note(page);
       }
     }
+  }
+
+  @Override
+  public BitSet touched() {
+    requireAlive();
+    BitSet pages = new BitSet();
+    for (long page = 0; page < layout.enclaveSize(); page += PAGE) {
+      pages.set((int) (page / PAGE), !isZero(page));
+    }
+    return pages;
   }
 
   @Override

@@ -63,6 +63,11 @@ public final class FakePlatform implements Platform {
           "enclaveBase=0x%x, enclaveSize=0x%x: not within the addresses that Linux gives to programs"
               .formatted(layout.enclaveBase(), layout.enclaveSize()));
     }
+    if (layout.untrustedBase() > FakeAddressSpace.LAST_USER_ADDRESS - layout.untrustedSize()) {
+      throw new PlatformException(
+          "untrustedBase=0x%x, untrustedSize=0x%x: not within the addresses that Linux gives to programs"
+              .formatted(layout.untrustedBase(), layout.untrustedSize()));
+    }
     var space = new FakeAddressSpace(layout, scripts, open::remove);
     open.add(space);
     return space;

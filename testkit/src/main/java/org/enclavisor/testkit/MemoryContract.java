@@ -66,6 +66,51 @@ interface MemoryContract extends Contract {
   }
 
   @Test
+  default void untrustedMemoryLiesWhereItIsWanted() {
+    long enclave = 0x2000_0000_0000L;
+    for (long untrusted : new long[] {
+        0x10_0000, 0x1fff_ffff_0000L, 0x1fff_fe00_0000L, 0x2000_0100_1000L, 0x6000_0000_0000L, 0x7000_0000_0000L}) {
+      var layout = new AddressSpaceLayout(enclave, 16 * MEBIBYTE, untrusted, 0x8000, 4);
+      try (var space = platform().create(layout); var cpu = space.processor()) {
+        assertThat(space.untrustedBase()).isEqualTo(untrusted);
+        byte[] code = Code.at(enclave).store(RBX, 0, RAX).enclu().bytes();
+        MemorySegment.copy(code, 0, space.enclave(), ValueLayout.JAVA_BYTE, 0, code.length);
+        space.protect(0, 0x1000, Permissions.RX);
+        var registers = new org.enclavisor.monitor.spi.Registers();
+        registers.rip = enclave;
+        registers.rax = 77;
+        registers.rbx = untrusted + 0x7ff8;
+        assertEnclu(cpu.enter(registers, Extended.KEEP));
+        assertThat(space.untrusted().get(ValueLayout.JAVA_LONG, 0x7ff8)).isEqualTo(77);
+      }
+    }
+    assertThatThrownBy(() -> new AddressSpaceLayout(enclave, 0x10000, enclave + 0x8000, 0x10000, 1))
+        .isInstanceOf(IllegalArgumentException.class);
+    assertThatThrownBy(
+            () -> platform().create(new AddressSpaceLayout(enclave, 0x10000, 0x7fff_ffff_f000L, 0x10000, 1)))
+        .isInstanceOf(PlatformException.class);
+  }
+
+  @Test
+  default void pagesWithContentAreToldAndTellingCostsNothing() {
+    try (var space = platform().create(new AddressSpaceLayout(0, largeEnclave(), 0, 1))) {
+      assertThat(space.touched().isEmpty()).isTrue();
+      int[] pages = {0, 3, 4, 100_000 % (int) (largeEnclave() / 4096), (int) (largeEnclave() / 4096) - 1};
+      for (int page : pages) {
+        space.enclave().set(ValueLayout.JAVA_BYTE, page * 4096L + 5, (byte) 1);
+      }
+      for (int page : pages) {
+        assertThat(space.touched().get(page)).as("page %d", page).isTrue();
+      }
+      assertThat(space.touched().cardinality()).isLessThan(100);
+      space.protect(3 * 4096, 4096, Permissions.NONE);
+      space.discard(3 * 4096, 4096);
+      assertThat(space.touched().get(3)).isFalse();
+      assertThat(space.residentBytes()).isLessThan(MEBIBYTE);
+    }
+  }
+
+  @Test
   default void theBaseIsAlignedToTheSize() {
     for (long size = 0x2000; size <= 1024 * MEBIBYTE; size *= 8) {
       try (var space = platform().create(new AddressSpaceLayout(0, size, 0x1000, 1))) {

@@ -47,10 +47,22 @@ record Placement(long enclave, long untrusted, long frames, long bootPage) {
     }
     var taken = new ArrayList<Range>();
     taken.add(new Range(enclave, size));
-    long untrusted = place(taken, UNTRUSTED, layout.untrustedSize());
+    long untrusted =
+        layout.untrustedBase() == 0
+            ? place(taken, UNTRUSTED, layout.untrustedSize())
+            : require(taken, layout.untrustedBase(), layout.untrustedSize());
     long frames = place(taken, OURS, framesSize);
     long bootPage = place(taken, OURS, BootPage.bytes(layout.processors()));
     return new Placement(enclave, untrusted, frames, bootPage);
+  }
+
+  private static long require(List<Range> taken, long start, long length) {
+    var range = new Range(start, length);
+    if (start < START || start > END - Kernel.PAGE - length || taken.stream().anyMatch(range::touches)) {
+      throw new PlatformException("untrustedBase=0x%x: no room for 0x%x bytes there".formatted(start, length));
+    }
+    taken.add(range);
+    return start;
   }
 
   /** The wanted address, or else the first one behind something taken that is free. */

@@ -131,6 +131,12 @@ final class PtraceAddressSpace implements AddressSpace {
     return written.since();
   }
 
+  @Override
+  public synchronized BitSet touched() {
+    requireOpen();
+    return Kernel.dataPages(enclaveFile, layout.enclaveSize());
+  }
+
   /** Threads of the process run in an entry only; after the last one, every one of them stands in a ptrace stop. */
   @Override
   public synchronized void quiesce() {

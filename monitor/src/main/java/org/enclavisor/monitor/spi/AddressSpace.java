@@ -119,6 +119,14 @@ public interface AddressSpace extends AutoCloseable {
   BitSet written();
 
   /**
+   * The numbers of the pages of the ELRANGE that may hold something else than zeroes, at no cost for the others: who
+   * wants all content need not touch, and so pay for, what was never written. There may be zero pages among them.
+   *
+   * @throws PlatformException if the machine refuses, or the process has died
+   */
+  BitSet touched();
+
+  /**
    * Stops all enclave code: every {@link LogicalProcessor#enter} under way comes out, by {@link Exit.Interrupt} if by
    * nothing else, and when this returns the machine itself has said that no thread of the process runs; whether an
    * enclave admits to be running does not count. Until {@link #resume()} every entry is {@link Exit.Interrupt} at once,
