@@ -1,6 +1,7 @@
 /** The untrusted side of a call. */
 module org.enclavisor.host {
   requires static org.jspecify;
+  requires jdk.jfr;
   requires transitive org.enclavisor.monitor;
   requires transitive org.enclavisor.image;
 

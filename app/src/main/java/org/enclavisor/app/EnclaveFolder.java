@@ -36,14 +36,21 @@ record EnclaveFolder(Path image, Optional<Path> edl, List<Call> calls) {
   static final String DESCRIPTION = "enclave.toml";
 
   private static final Set<String> KEYS = Set.of("image", "edl", "call");
-  private static final Set<String> CALL_KEYS = Set.of("ecall", "args", "expect");
+  private static final Set<String> CALL_KEYS = Set.of("ecall", "args", "expect", "times");
+
+  private static final int MOST_TIMES = 1_000_000;
 
   /**
    * @param ecall the name in the EDL
    * @param arguments as written on a command line
-   * @param expect what the call must return, as it is printed; absent if anything will do
+   * @param expect what the call must return, as it is printed, the last time; absent if anything will do
+   * @param times how often to make it, at least once
    */
-  record Call(String ecall, List<String> arguments, Optional<String> expect) {}
+  record Call(String ecall, List<String> arguments, Optional<String> expect, int times) {
+    Call(String ecall, List<String> arguments) {
+      this(ecall, arguments, Optional.empty(), 1);
+    }
+  }
 
   /**
    * @param path a folder with an {@code enclave.toml}, or an image
@@ -115,9 +122,24 @@ record EnclaveFolder(Path image, Optional<Path> edl, List<Call> calls) {
         throw new Failure(ExitCode.BAD_INPUT, "%s: call %d names no ecall".formatted(file, i + 1), "");
       }
       List<String> arguments = call.getArrayOrEmpty("args").toList().stream().map(String::valueOf).toList();
-      calls.add(new Call(ecall, arguments, Optional.ofNullable(call.get("expect")).map(String::valueOf)));
+      Optional<String> expect = Optional.ofNullable(call.get("expect")).map(String::valueOf);
+      calls.add(new Call(ecall, arguments, expect, times(file, call, i + 1)));
     }
     return List.copyOf(calls);
+  }
+
+  private static int times(Path file, TomlTable call, int number) {
+    Object times = call.get("times");
+    if (times == null) {
+      return 1;
+    }
+    if (!(times instanceof Long count) || count < 1 || count > MOST_TIMES) {
+      throw new Failure(
+          ExitCode.BAD_INPUT,
+          "%s: call %d: times = %s: expected a number from 1 to %d".formatted(file, number, times, MOST_TIMES),
+          "");
+    }
+    return count.intValue();
   }
 
   /** A misspelt key would otherwise be an option silently not taken. */

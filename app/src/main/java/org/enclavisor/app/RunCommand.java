@@ -6,6 +6,8 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.Callable;
+import java.util.function.Consumer;
+import java.util.function.UnaryOperator;
 import java.util.stream.Collectors;
 import org.enclavisor.app.bench.Times;
 import org.enclavisor.host.Enclave;
@@ -56,7 +58,7 @@ final class RunCommand implements Callable<Integer> {
     Session session = new Session(output);
     Map<String, Object> tree = new LinkedHashMap<>();
     try {
-      target.run(MonitorConfig.defaults(), output, session, tree);
+      target.run(Target.Setup.of(MonitorConfig.defaults(), session), output, session, tree);
     } catch (HostException e) {
       tree.put("calls", session.calls());
       throw Failures.of(e).after(tree);
@@ -93,7 +95,23 @@ final class RunCommand implements Callable<Integer> {
     @Option(names = "--allow-provisioning", description = "Grant PROVISIONKEY, as access to /dev/sgx_provision does.")
     private boolean provisioning;
 
-    void run(MonitorConfig config, Output output, Session session, Map<String, Object> tree) {
+    /**
+     * How a command differs from {@code run}.
+     *
+     * @param host what it changes about hosting
+     * @param ocalls who serves them
+     * @param repeat how often all calls are made
+     * @param between is run before, between and after the calls, on the platform that they run on
+     */
+    record Setup(
+        MonitorConfig config, UnaryOperator<HostConfig> host, OcallHandler ocalls, int repeat,
+        Consumer<Platform> between) {
+      static Setup of(MonitorConfig config, Session session) {
+        return new Setup(config, UnaryOperator.identity(), session::ocall, 1, _ -> {});
+      }
+    }
+
+    void run(Setup setup, Output output, Session session, Map<String, Object> tree) {
       EnclaveFolder folder = EnclaveFolder.of(path, Optional.ofNullable(edl));
       EnclaveImage read = ImageFile.read(folder.image());
       requireCallable(read, folder);
@@ -101,21 +119,29 @@ final class RunCommand implements Callable<Integer> {
           folder.edl().map(file -> Edl.read(file, searchPath)).orElseGet(() -> Edl.none("none"));
       EnclaveImage image = signed(read, output);
       List<EnclaveFolder.Call> calls =
-          ecall == null ? folder.calls() : List.of(new EnclaveFolder.Call(ecall, arguments, Optional.empty()));
+          ecall == null ? folder.calls() : List.of(new EnclaveFolder.Call(ecall, arguments));
       long start = System.nanoTime();
       Progress progress = new Progress("loading", image.pageCount());
       HostConfig hostConfig =
-          HostConfig.defaults().withDebug(debug).withProgress(at -> progress.at(at.doneBytes() / 4096));
+          setup
+              .host()
+              .apply(HostConfig.defaults().withDebug(debug).withProgress(at -> progress.at(at.doneBytes() / 4096)));
       Platform platform = platformOptions.open();
-      try (Enclavisor enclavisor = Enclavisor.open(platform, config.withProvisioning(provisioning));
+      try (Enclavisor enclavisor = Enclavisor.open(platform, setup.config().withProvisioning(provisioning));
           Enclave enclave = enclavisor.load(image, interfaces, hostConfig)) {
-        enclave.serve((OcallHandler) session::ocall);
+        enclave.serve(setup.ocalls());
         describe(image, platform, enclavisor, System.nanoTime() - start, output, tree);
         if (calls.isEmpty()) {
           output.line("");
           output.line("Nothing to call: %s.", whatToCall(image, folder, interfaces));
         }
-        calls.forEach(call -> session.call(enclave, call));
+        setup.between().accept(platform);
+        for (int i = 0; i < setup.repeat(); i++) {
+          for (EnclaveFolder.Call call : calls) {
+            session.call(enclave, call);
+            setup.between().accept(platform);
+          }
+        }
       }
     }
 

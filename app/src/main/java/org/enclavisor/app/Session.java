@@ -13,12 +13,16 @@ import org.jspecify.annotations.Nullable;
 
 /** Calls an enclave as the command line does, and shows each call, what it printed, and what came of it. One thread. */
 final class Session {
+  /** So many OCALLs that nobody serves are named for each call; what is printed is printed whole. */
+  private static final int MOST_UNSERVED = 20;
+
   private final Output output;
   private final List<Map<String, Object>> calls = new ArrayList<>();
   private List<String> printed = new ArrayList<>();
   private boolean asExpected = true;
   private String last = "";
   private int repetitions;
+  private int unserved;
 
   Session(Output output) {
     this.output = output;
@@ -27,11 +31,17 @@ final class Session {
   /** Serves every OCALL that has no Java method: text is printed, anything else is named and answered with zero. */
   @Nullable Object ocall(OcallContext context, Map<String, @Nullable Object> arguments) {
     List<Object> values = arguments.values().stream().filter(value -> value != null).map(Object.class::cast).toList();
-    String text =
-        values.size() == 1 && values.getFirst() instanceof String only
-            ? only.stripTrailing()
-            : "OCALL %s(%s)"
-                .formatted(context.name(), values.stream().map(Session::shown).collect(Collectors.joining(", ")));
+    if (values.size() == 1 && values.getFirst() instanceof String only) {
+      show(only.stripTrailing());
+    } else if (++unserved <= MOST_UNSERVED) {
+      show(
+          "OCALL %s(%s)"
+              .formatted(context.name(), values.stream().map(Session::shown).collect(Collectors.joining(", "))));
+    }
+    return null;
+  }
+
+  private void show(String text) {
     printed.add(text);
     if (text.equals(last)) {
       repetitions++;
@@ -40,7 +50,6 @@ final class Session {
       text.lines().forEach(line -> output.line("  | %s", line));
       last = text;
     }
-    return null;
   }
 
   /** A thousand times the same line says no more than once and how often. */
@@ -52,6 +61,13 @@ final class Session {
     last = "";
   }
 
+  private void showUnserved() {
+    if (unserved > MOST_UNSERVED) {
+      output.line("  | … %d more OCALLs that nobody serves", unserved - MOST_UNSERVED);
+    }
+    unserved = 0;
+  }
+
   private static String shown(Object value) {
     return value.getClass().isArray() ? value.getClass().getComponentType() + "[]" : value.toString();
   }
@@ -59,7 +75,8 @@ final class Session {
   void call(Enclave enclave, EnclaveFolder.Call call) {
     printed = new ArrayList<>();
     output.line("");
-    output.line("%s(%s)", call.ecall(), String.join(", ", call.arguments()));
+    String often = call.times() > 1 ? " × " + call.times() : "";
+    output.line("%s(%s)%s", call.ecall(), String.join(", ", call.arguments()), often);
     Map<String, Object> tree = new LinkedHashMap<>();
     tree.put("ecall", call.ecall());
     tree.put("args", call.arguments());
@@ -69,15 +86,20 @@ final class Session {
     CallResult result;
     long nanos;
     try {
+      for (int i = 1; i < call.times(); i++) {
+        enclave.callText(call.ecall(), call.arguments());
+      }
       result = enclave.callText(call.ecall(), call.arguments());
       nanos = System.nanoTime() - start;
     } finally {
       showRepetitions();
+      showUnserved();
     }
     tree.put("result", result.text());
     Map<String, String> outputs = new LinkedHashMap<>();
     result.outputs().keySet().forEach(name -> outputs.put(name, result.text(name)));
     tree.put("outputs", outputs);
+    tree.put("times", call.times());
     tree.put("nanos", nanos);
     outputs.forEach((name, text) -> output.line("  %s = %s", name, text));
     output.line("  -> %s   (%s)", result.text().isEmpty() ? "done" : result.text(), Times.text(nanos));

@@ -31,7 +31,9 @@ final class TraceCommand implements Callable<Integer> {
     Session session = new Session(output);
     Map<String, Object> tree = new LinkedHashMap<>();
     try {
-      target.run(MonitorConfig.defaults().withEvents(events::add), output, session, tree);
+      target.run(
+          RunCommand.Target.Setup.of(MonitorConfig.defaults().withEvents(events::add), session), output, session,
+          tree);
     } catch (HostException e) {
       timeline(); // of what led there: that is what a trace is wanted for
       tree.put("calls", session.calls());

@@ -17,7 +17,8 @@ import tools.jackson.databind.JsonNode;
 /** What the folders of examples/ say about themselves holds on every platform. */
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
 class SamplesTest {
-  static final List<String> SAMPLES = List.of("hello", "calls", "exceptions", "fpavx", "hostile", "kernels", "threads");
+  static final List<String> SAMPLES =
+      List.of("hello", "calls", "chatty", "exceptions", "fpavx", "hostile", "kernels", "threads");
 
   static Stream<Arguments> samplesEachWay() {
     return SAMPLES.stream().flatMap(sample -> Stream.of(Way.values()).map(way -> Arguments.of(sample, way)));

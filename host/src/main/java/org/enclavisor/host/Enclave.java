@@ -7,6 +7,8 @@ import java.util.Optional;
 import java.util.OptionalLong;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicBoolean;
+import org.enclavisor.host.CallObserver.Direction;
+import org.enclavisor.host.CallObserver.UnderWay;
 import org.enclavisor.host.edl.Edl;
 import org.enclavisor.host.edl.EdlFunction;
 import org.enclavisor.host.marshal.EcallFrame;
@@ -41,6 +43,7 @@ public final class Enclave implements AutoCloseable {
   private final SdkRuntime runtime;
   private final TypeTable types;
   private final OcallTable ocalls;
+  private final Observation observation;
   private final FunctionNames names;
   private final Map<Integer, FunctionPlan> plans = new ConcurrentHashMap<>();
   private final AtomicBoolean open = new AtomicBoolean(true);
@@ -54,6 +57,7 @@ public final class Enclave implements AutoCloseable {
     this.image = image;
     this.edl = edl;
     id = loaded.id();
+    observation = new Observation(id, config.observer());
     types = new TypeTable(edl);
     names = new FunctionNames(edl.ecalls().stream().map(EdlFunction::name).toList());
     ocalls = new OcallTable(this, edl, types, owner.machine());
@@ -108,6 +112,10 @@ public final class Enclave implements AutoCloseable {
 
   SdkRuntime runtime() {
     return runtime;
+  }
+
+  Observation observation() {
+    return observation;
   }
 
   /**
@@ -247,9 +255,13 @@ public final class Enclave implements AutoCloseable {
     }
     TcsSlot slot = acquired.get();
     Activation activation = Activation.begin(this, name);
+    UnderWay underWay = observation.begins(slot.address(), Direction.ECALL, plan.index(), name);
+    int status = UnderWay.NOT_RETURNED;
     try (CallArena arena = runtime.arena(slot)) {
       EcallFrame frame = EcallFrame.write(plan, arguments, arena);
-      finish(name, activation, slot, runtime.ecall(slot, plan.index(), frame.address(), arena));
+      CallOutcome outcome = runtime.ecall(slot, plan.index(), frame.address(), arena);
+      status = outcome instanceof CallOutcome.Returned returned ? returned.status() : UnderWay.NOT_RETURNED;
+      finish(name, activation, slot, outcome);
       Object value = frame.finish(resultType, refTypes);
       if (outputs != null) {
         outputs.putAll(frame.outputs());
@@ -268,6 +280,9 @@ public final class Enclave implements AutoCloseable {
       // The shared memory went away under the call.
       throw new EnclaveLostException("ECALL " + name + ": the enclave was closed", e);
     } finally {
+      if (underWay != null) {
+        underWay.ended(status);
+      }
       activation.end();
       runtime.release(slot);
     }

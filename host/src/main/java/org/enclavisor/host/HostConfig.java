@@ -13,9 +13,15 @@ import org.jspecify.annotations.Nullable;
  * @param patience how long a thread waits for a free TCS, if the enclave's threads are not bound; then the call ends
  *     with {@link SgxStatus#SGX_ERROR_OUT_OF_TCS}. Enclaves with bound threads are refused at once, as in the SDK
  * @param progress told how loading gets on, or null
+ * @param observer told of every call, or null
  */
 public record HostConfig(
-    boolean debug, long stackBytes, long heapBytes, Duration patience, @Nullable Consumer<LoadProgress> progress) {
+    boolean debug,
+    long stackBytes,
+    long heapBytes,
+    Duration patience,
+    @Nullable Consumer<LoadProgress> progress,
+    @Nullable CallObserver observer) {
   private static final int PAGE = 4096;
 
   public HostConfig {
@@ -32,31 +38,36 @@ public record HostConfig(
 
   /** No debug enclave, 8 MiB of stack a thread, 256 MiB of heap, ten seconds of patience. */
   public static HostConfig defaults() {
-    return new HostConfig(false, 8 << 20, 256 << 20, Duration.ofSeconds(10), null);
+    return new HostConfig(false, 8 << 20, 256 << 20, Duration.ofSeconds(10), null, null);
   }
 
   /** The same, asking for a debug enclave or not. */
   public HostConfig withDebug(boolean asked) {
-    return new HostConfig(asked, stackBytes, heapBytes, patience, progress);
+    return new HostConfig(asked, stackBytes, heapBytes, patience, progress, observer);
   }
 
   /** The same with other stacks. */
   public HostConfig withStackBytes(long bytes) {
-    return new HostConfig(debug, bytes, heapBytes, patience, progress);
+    return new HostConfig(debug, bytes, heapBytes, patience, progress, observer);
   }
 
   /** The same with another heap. */
   public HostConfig withHeapBytes(long bytes) {
-    return new HostConfig(debug, stackBytes, bytes, patience, progress);
+    return new HostConfig(debug, stackBytes, bytes, patience, progress, observer);
   }
 
   /** The same with other patience. */
   public HostConfig withPatience(Duration time) {
-    return new HostConfig(debug, stackBytes, heapBytes, time, progress);
+    return new HostConfig(debug, stackBytes, heapBytes, time, progress, observer);
   }
 
   /** The same, telling somebody how loading gets on. */
   public HostConfig withProgress(Consumer<LoadProgress> listener) {
-    return new HostConfig(debug, stackBytes, heapBytes, patience, listener);
+    return new HostConfig(debug, stackBytes, heapBytes, patience, listener, observer);
+  }
+
+  /** The same, telling somebody of every call. */
+  public HostConfig withObserver(CallObserver told) {
+    return new HostConfig(debug, stackBytes, heapBytes, patience, progress, told);
   }
 }

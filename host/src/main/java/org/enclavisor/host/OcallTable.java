@@ -5,6 +5,8 @@ import java.lang.reflect.Modifier;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
+import org.enclavisor.host.CallObserver.Direction;
+import org.enclavisor.host.CallObserver.UnderWay;
 import org.enclavisor.host.edl.Edl;
 import org.enclavisor.host.edl.EdlFunction;
 import org.enclavisor.host.marshal.FunctionPlan;
@@ -69,6 +71,15 @@ final class OcallTable implements OcallGate {
       return SgxStatus.SGX_ERROR_INVALID_FUNCTION.code();
     }
     String name = edl.ocalls().get(index).name();
+    UnderWay underWay = enclave.observation().begins(slot.address(), Direction.OCALL, index, name);
+    int status = serve(index, name, ms);
+    if (underWay != null) {
+      underWay.ended(status);
+    }
+    return status;
+  }
+
+  private int serve(int index, String name, long ms) {
     try {
       FunctionPlan plan = plans.computeIfAbsent(index, i -> new FunctionPlan(edl.ocalls().get(i), i, types));
       var frame = new OcallFrame(plan, ms, enclave.runtime().memory());
