@@ -81,6 +81,7 @@ final class TraceCommand implements Callable<Integer> {
     return switch (event) {
       case MonitorEvent.Encls e -> e.duration();
       case MonitorEvent.Enclu e -> e.duration();
+      case MonitorEvent.Served e -> e.duration();
       case MonitorEvent.Entered _,
           MonitorEvent.Refused _,
           MonitorEvent.Exited _,
@@ -105,6 +106,7 @@ final class TraceCommand implements Callable<Integer> {
                   e.vector() == null ? "interrupt" : e.vector().toString(),
                   e.rip(),
                   e.address() == 0 ? "" : ", address 0x%x, error code 0x%x".formatted(e.address(), e.errorCode()));
+      case MonitorEvent.Served e -> "  tcs 0x%x  page fault at 0x%x served".formatted(e.tcs(), e.page());
       case MonitorEvent.LifeCycle e -> "enclave %s -> %s: %s".formatted(e.from(), e.to(), e.reason());
     };
   }

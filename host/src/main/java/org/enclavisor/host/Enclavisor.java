@@ -11,6 +11,7 @@ import org.enclavisor.image.MalformedImageException;
 import org.enclavisor.monitor.Monitor;
 import org.enclavisor.monitor.MonitorConfig;
 import org.enclavisor.monitor.SgxDevice;
+import org.enclavisor.monitor.observe.FlightEvents;
 import org.enclavisor.monitor.spi.Machine;
 import org.enclavisor.monitor.spi.Platform;
 import org.jspecify.annotations.Nullable;
@@ -49,9 +50,14 @@ public final class Enclavisor implements AutoCloseable {
     return open(platform, MonitorConfig.defaults());
   }
 
-  /** A monitor of our own on a platform. Closing it closes the platform. */
+  /**
+   * A monitor of our own on a platform. Closing it closes the platform. What it does, the JDK's Flight Recorder is told
+   * whenever it records.
+   */
   public static Enclavisor open(Platform platform, MonitorConfig config) {
-    return new Enclavisor(new Monitor(platform, config), platform.machine(), Isolation.NONE, platform);
+    var events = config.events();
+    MonitorConfig watched = config.withEvents(events == null ? new FlightEvents() : FlightEvents.beside(events));
+    return new Enclavisor(new Monitor(platform, watched), platform.machine(), Isolation.NONE, platform);
   }
 
   /**

@@ -1,6 +1,5 @@
 package org.enclavisor.monitor;
 
-import java.util.function.Consumer;
 import org.enclavisor.isa.EncluLeaf;
 import org.enclavisor.isa.Vector;
 import org.enclavisor.monitor.epc.ProcessorSlot;
@@ -36,7 +35,7 @@ final class EntryPath {
 
   private final Cpu cpu;
   private final EntryGate gate;
-  private final @Nullable Consumer<MonitorEvent> events;
+  private final Events events;
   private final Obituary obituary;
 
   /** Told of an enclave whose process died. */
@@ -44,7 +43,7 @@ final class EntryPath {
     void died(Enclave enclave, String reason);
   }
 
-  EntryPath(Cpu cpu, EntryGate gate, @Nullable Consumer<MonitorEvent> events, Obituary obituary) {
+  EntryPath(Cpu cpu, EntryGate gate, Events events, Obituary obituary) {
     this.cpu = cpu;
     this.gate = gate;
     this.events = events;
@@ -96,11 +95,13 @@ final class EntryPath {
           finished = true;
           return refused(enclave, call, fault);
         }
+        tcs.counts.resume();
       } else {
         Eenter.commit(secs, tcs, slot, call.aep(), registers);
+        tcs.counts.enter();
       }
-      if (events != null) {
-        events.accept(
+      if (events.wanted()) {
+        events.tell(
             new MonitorEvent.Entered(enclave.id(), System.nanoTime(), tcs.address, call.leaf(), tcs.cssa));
       }
       EnterOutcome outcome = run(enclave, secs, tcs, slot, registers);
@@ -178,8 +179,8 @@ final class EntryPath {
           if ((int) registers.rax == EEXIT) {
             fault = Eexit.execute(tcs, registers);
             if (fault == null) {
-              if (events != null) {
-                events.accept(new MonitorEvent.Exited(enclave.id(), System.nanoTime(), tcs.address));
+              if (events.wanted()) {
+                events.tell(new MonitorEvent.Exited(enclave.id(), System.nanoTime(), tcs.address));
               }
               return EnterOutcome.Exited.INSTANCE;
             }
@@ -206,7 +207,7 @@ final class EntryPath {
           servedPage = page;
           // A machine that goes on refusing what it was told to allow has a reason of its own, such as want of memory.
           if (vector == PAGE_FAULT && servings < MAX_SERVINGS && secs.contains(address)
-              && serve(enclave, page, errorCode)) {
+              && serve(enclave, tcs, page, errorCode)) {
             if (tcs.stayInterrupted()) {
               return interrupted(enclave, secs, tcs, slot, registers);
             }
@@ -232,9 +233,20 @@ final class EntryPath {
    * Whether a page fault was none of the architecture's: the machine had not been told yet what EPCM and host allow.
    * The thread may go on then, and has the translations of now.
    */
-  private static boolean serve(Enclave enclave, long page, int errorCode) {
+  private boolean serve(Enclave enclave, TcsPage tcs, long page, int errorCode) {
+    boolean wanted = events.wanted();
+    long start = wanted ? System.nanoTime() : 0;
     int access = (errorCode & Outcome.Fault.FETCH) != 0 ? EXECUTE : (errorCode & Outcome.Fault.WRITE) != 0 ? WRITE : READ;
-    return enclave.tables().serve(page, access);
+    boolean served = enclave.tables().serve(page, access);
+    if (served) {
+      tcs.counts.serve();
+      if (wanted) {
+        long end = System.nanoTime();
+        long address = enclave.secs().base() + page * PAGE;
+        events.tell(new MonitorEvent.Served(enclave.id(), end, tcs.address, address, end - start));
+      }
+    }
+    return served;
   }
 
   private Outcome.@Nullable Fault ereport(Enclave enclave, SecsPage secs, Registers r) {
@@ -261,17 +273,19 @@ final class EntryPath {
 
   /** Leaves other than EEXIT. Null if the enclave goes on behind the instruction. */
   private Outcome.@Nullable Fault enclu(Enclave enclave, SecsPage secs, TcsPage tcs, Registers registers) {
-    long start = events == null ? 0 : System.nanoTime();
+    boolean wanted = events.wanted();
+    long start = wanted ? System.nanoTime() : 0;
     int number = (int) registers.rax;
+    tcs.counts.leaf(number);
     Outcome.Fault fault =
         number == EncluLeaf.EREPORT.code()
             ? ereport(enclave, secs, registers)
             : Outcome.gp("ENCLU leaf 0x%x: not there, or not to be had inside".formatted(number));
-    if (events != null) {
+    if (wanted) {
       long end = System.nanoTime();
       EncluLeaf leaf = EncluLeaf.of(number).orElse(null);
       Outcome outcome = fault == null ? Outcome.success() : fault;
-      events.accept(new MonitorEvent.Enclu(enclave.id(), end, tcs.address, number, leaf, end - start, outcome));
+      events.tell(new MonitorEvent.Enclu(enclave.id(), end, tcs.address, number, leaf, end - start, outcome));
     }
     return fault;
   }
@@ -319,16 +333,16 @@ final class EntryPath {
 
   private EnterOutcome refused(Enclave enclave, EnterCall call, Outcome.@Nullable Fault fault) {
     Outcome.Fault why = fault != null ? fault : Outcome.gp("no TCS at 0x%x".formatted(call.tcs()));
-    if (events != null) {
-      events.accept(new MonitorEvent.Refused(enclave.id(), System.nanoTime(), call.tcs(), call.leaf(), why));
+    if (events.wanted()) {
+      events.tell(new MonitorEvent.Refused(enclave.id(), System.nanoTime(), call.tcs(), call.leaf(), why));
     }
     return new EnterOutcome.Refused(why);
   }
 
   private void asynchronousExit(
       Enclave enclave, TcsPage tcs, @Nullable Vector vector, int errorCode, long address, long rip) {
-    if (events != null) {
-      events.accept(
+    if (events.wanted()) {
+      events.tell(
           new MonitorEvent.AsynchronousExit(
               enclave.id(), System.nanoTime(), tcs.address, vector, errorCode, address, rip));
     }

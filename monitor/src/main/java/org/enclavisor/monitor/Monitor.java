@@ -51,6 +51,7 @@ public final class Monitor implements SgxDevice {
 
   private final Platform platform;
   private final MonitorConfig config;
+  private final Events events;
   private final RootKeys keys;
   private final Cpu cpu;
   private final Epc epc = new Epc();
@@ -73,6 +74,7 @@ public final class Monitor implements SgxDevice {
   public Monitor(Platform platform, MonitorConfig config, EntryGate gate) {
     this.platform = platform;
     this.config = config;
+    this.events = new Events(config.events());
     this.keys = new RootKeys(config.random());
     byte[] keyId = new byte[KeyId.BYTES];
     config.random().nextBytes(keyId);
@@ -85,7 +87,7 @@ public final class Monitor implements SgxDevice {
             config.cpuSvn(),
             KeyId.of(keyId),
             keys);
-    this.entryPath = new EntryPath(cpu, gate, config.events(), this::died);
+    this.entryPath = new EntryPath(cpu, gate, events, this::died);
   }
 
   @Override
@@ -397,6 +399,15 @@ public final class Monitor implements SgxDevice {
     return require(id).space().residentBytes();
   }
 
+  /**
+   * How often an enclave was entered and left.
+   *
+   * @throws IllegalArgumentException if there is no such enclave
+   */
+  public EnclaveCounts counts(EnclaveId id) {
+    return EnclaveCounts.of(require(id).secs().threads().all());
+  }
+
   /** How many enclaves there are, in whatever state. */
   public int enclaves() {
     return enclaves.all().length;
@@ -424,8 +435,8 @@ public final class Monitor implements SgxDevice {
 
   private void advance(Enclave enclave, EnclaveState to, String reason) {
     EnclaveState from = enclave.life.advance(to);
-    if (config.events() != null && LifeCycle.allowed(from, to)) {
-      config.events().accept(new MonitorEvent.LifeCycle(enclave.id(), System.nanoTime(), from, to, reason));
+    if (events.wanted() && LifeCycle.allowed(from, to)) {
+      events.tell(new MonitorEvent.LifeCycle(enclave.id(), System.nanoTime(), from, to, reason));
     }
   }
 
@@ -467,9 +478,9 @@ public final class Monitor implements SgxDevice {
   }
 
   private void leafDone(EnclaveId id, EnclsLeaf leaf, long pages, long start, Outcome outcome) {
-    if (config.events() != null) {
+    if (events.wanted()) {
       long end = System.nanoTime();
-      config.events().accept(new MonitorEvent.Encls(id, end, leaf, pages, end - start, outcome));
+      events.tell(new MonitorEvent.Encls(id, end, leaf, pages, end - start, outcome));
     }
   }
 }

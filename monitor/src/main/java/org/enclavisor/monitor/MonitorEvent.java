@@ -56,6 +56,15 @@ public sealed interface MonitorEvent {
       EnclaveId id, long nanos, long tcs, @Nullable Vector vector, int errorCode, long address, long rip)
       implements MonitorEvent {}
 
+  /**
+   * A page fault after which the enclave went on at once, without an exit: the machine had not been told yet what EPCM
+   * and host allow.
+   *
+   * @param page address of the page
+   * @param duration in nanoseconds
+   */
+  record Served(EnclaveId id, long nanos, long tcs, long page, long duration) implements MonitorEvent {}
+
   /** The life cycle went on. */
   record LifeCycle(EnclaveId id, long nanos, EnclaveState from, EnclaveState to, String reason)
       implements MonitorEvent {}

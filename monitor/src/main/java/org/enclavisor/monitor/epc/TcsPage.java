@@ -68,6 +68,9 @@ public final class TcsPage {
   private final int fsLimit;
   private final int gsLimit;
 
+  /** What it was used for: written by the owner only. */
+  public final ThreadCounts counts = new ThreadCounts();
+
   /** TCS.CSSA: owner only. */
   public int cssa;
 

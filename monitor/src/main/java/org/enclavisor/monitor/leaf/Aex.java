@@ -63,6 +63,7 @@ public final class Aex {
     synthesise(tcs, registers, memory.get(JAVA_LONG_UNALIGNED, gpr + GprSgx.URSP_OFFSET),
         memory.get(JAVA_LONG_UNALIGNED, gpr + GprSgx.URBP_OFFSET));
     tcs.cssa++;
+    tcs.counts.asynchronousExit(vector);
     tcs.leave();
   }
 

@@ -21,6 +21,7 @@ public final class Eexit {
     if (!tcs.optIn()) {
       registers.rflags = registers.rflags & ~Entry.TF | tcs.savedTf;
     }
+    tcs.counts.exit();
     tcs.leave();
     return null;
   }

@@ -1,6 +1,5 @@
 package org.enclavisor.monitor.observe;
 
-import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
@@ -29,14 +28,17 @@ public final class Counters implements Consumer<MonitorEvent> {
     /** A leaf of ENCLU executed inside, or refused at the door. */
     ENCLU,
     /** A stay inside: from EENTER or ERESUME to the way out. */
-    STAY
+    STAY,
+    /** A page fault after which the enclave went on without an exit. */
+    SERVED
   }
 
   /**
    * Something that was done, in one way of ending.
    *
    * @param subject the leaf's name, of a stay that which began it
-   * @param outcome {@code ok}, an error's or exception's name; of a stay {@code EEXIT}, an exception or {@code interrupt}
+   * @param outcome {@code ok}, the name of an error or exception; of a stay {@code EEXIT}, an exception or {@code
+   *     interrupt}
    */
   public record Key(Kind kind, String subject, String outcome) {}
 
@@ -52,49 +54,21 @@ public final class Counters implements Consumer<MonitorEvent> {
     }
   }
 
-  /** A thread that is inside. Written by it alone; who asks in between may miss a stay that ends right now. */
+  /** The calling thread's stay inside, if it is inside. A thread is in one enclave at a time. */
   private static final class Stay {
     private long since;
     private @Nullable EncluLeaf leaf;
-    private final Map<TallyKey, Tally> tallies = new ConcurrentHashMap<>();
-    // A thread comes out the way it did before, nearly always: that saves looking the tally up.
-    private @Nullable EncluLeaf lastLeaf;
-    private @Nullable Object lastOutcome;
-    private @Nullable Tally last;
-
-    void began(EncluLeaf by, long nanos) {
-      leaf = by;
-      since = nanos;
-    }
-
-    void ended(Object outcome, long nanos) {
-      EncluLeaf by = leaf;
-      if (by == null) {
-        return; // it went in before anybody counted
-      }
-      leaf = null;
-      Tally tally = last;
-      if (tally == null || by != lastLeaf || outcome != lastOutcome) {
-        tally = tallies.computeIfAbsent(new TallyKey(Kind.STAY, by, outcome), _ -> new Tally());
-        lastLeaf = by;
-        lastOutcome = outcome;
-        last = tally;
-      }
-      tally.add(nanos - since);
-    }
   }
 
+  private final ThreadLocal<Stay> stays = ThreadLocal.withInitial(Stay::new);
+
   private static final class OfEnclave {
-    private final Map<TallyKey, Tally> leaves = new ConcurrentHashMap<>();
-    private final Map<Long, Stay> threads = new ConcurrentHashMap<>();
+    private final Map<TallyKey, Tally> tallies = new ConcurrentHashMap<>();
 
-    Tally leaf(Kind kind, @Nullable Enum<?> leaf, Object outcome) {
-      return leaves.computeIfAbsent(new TallyKey(kind, leaf, outcome), _ -> new Tally());
-    }
-
-    Stay thread(long tcs) {
-      Stay stay = threads.get(tcs);
-      return stay != null ? stay : threads.computeIfAbsent(tcs, _ -> new Stay());
+    Tally tally(Kind kind, @Nullable Enum<?> leaf, Object outcome) {
+      TallyKey key = new TallyKey(kind, leaf, outcome);
+      Tally tally = tallies.get(key);
+      return tally != null ? tally : tallies.computeIfAbsent(key, _ -> new Tally());
     }
   }
 
@@ -106,19 +80,32 @@ public final class Counters implements Consumer<MonitorEvent> {
     }
     switch (event) {
       case MonitorEvent.Encls e -> {
-        Tally tally = enclave.leaf(Kind.ENCLS, e.leaf(), outcome(e.outcome()));
+        Tally tally = enclave.tally(Kind.ENCLS, e.leaf(), outcome(e.outcome()));
         tally.add(e.duration());
         tally.addPages(e.pages());
       }
-      case MonitorEvent.Enclu e -> enclave.leaf(Kind.ENCLU, e.leaf(), outcome(e.outcome())).add(e.duration());
-      case MonitorEvent.Refused e -> enclave.leaf(Kind.ENCLU, e.leaf(), outcome(e.fault())).add(0);
-      case MonitorEvent.Entered e -> enclave.thread(e.tcs()).began(e.leaf(), e.nanos());
-      case MonitorEvent.Exited e -> enclave.thread(e.tcs()).ended(EncluLeaf.EEXIT, e.nanos());
+      case MonitorEvent.Enclu e -> enclave.tally(Kind.ENCLU, e.leaf(), outcome(e.outcome())).add(e.duration());
+      case MonitorEvent.Refused e -> enclave.tally(Kind.ENCLU, e.leaf(), outcome(e.fault())).add(0);
+      case MonitorEvent.Entered e -> {
+        Stay stay = stays.get();
+        stay.since = e.nanos();
+        stay.leaf = e.leaf();
+      }
+      case MonitorEvent.Exited e -> left(enclave, EncluLeaf.EEXIT, e.nanos());
       case MonitorEvent.AsynchronousExit e -> {
         Vector vector = e.vector();
-        enclave.thread(e.tcs()).ended(vector == null ? "interrupt" : vector, e.nanos());
+        left(enclave, vector == null ? "interrupt" : vector, e.nanos());
       }
+      case MonitorEvent.Served e -> enclave.tally(Kind.SERVED, Vector.PF, "ok").add(e.duration());
       case MonitorEvent.LifeCycle _ -> {}
+    }
+  }
+
+  private void left(OfEnclave enclave, Object outcome, long nanos) {
+    Stay stay = stays.get();
+    if (stay.leaf != null) { // else it went in before anybody counted
+      enclave.tally(Kind.STAY, stay.leaf, outcome).add(nanos - stay.since);
+      stay.leaf = null;
     }
   }
 
@@ -143,25 +130,13 @@ public final class Counters implements Consumer<MonitorEvent> {
     if (enclave == null) {
       return List.of();
     }
-    Map<Key, Row> rows = new ConcurrentHashMap<>();
-    add(rows, enclave.leaves);
-    enclave.threads.values().forEach(stay -> add(rows, stay.tallies));
-    List<Row> ordered = new ArrayList<>(rows.values());
-    ordered.sort(
-        Comparator.comparing((Row row) -> row.key().kind())
-            .thenComparing(row -> row.key().subject())
-            .thenComparing(row -> row.key().outcome()));
-    return ordered;
-  }
-
-  private static void add(Map<Key, Row> rows, Map<TallyKey, Tally> tallies) {
-    tallies.forEach(
-        (key, tally) ->
-            rows.merge(
-                key.key(),
-                new Row(key.key(), tally.pages(), tally.times()),
-                (one, other) ->
-                    new Row(one.key(), one.pages() + other.pages(), one.times().plus(other.times()))));
+    return enclave.tallies.entrySet().stream()
+        .map(entry -> new Row(entry.getKey().key(), entry.getValue().pages(), entry.getValue().times()))
+        .sorted(
+            Comparator.comparing((Row row) -> row.key().kind())
+                .thenComparing(row -> row.key().subject())
+                .thenComparing(row -> row.key().outcome()))
+        .toList();
   }
 
   /** Drops what was counted of an enclave. */

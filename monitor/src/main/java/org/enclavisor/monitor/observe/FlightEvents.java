@@ -4,17 +4,18 @@ import java.util.function.Consumer;
 import jdk.jfr.FlightRecorder;
 import org.enclavisor.isa.EncluLeaf;
 import org.enclavisor.isa.Vector;
+import org.enclavisor.monitor.EventSink;
 import org.enclavisor.monitor.MonitorEvent;
 import org.enclavisor.monitor.Outcome;
 import org.jspecify.annotations.Nullable;
 
 /**
  * Tells the JDK's Flight Recorder what the monitor does: {@code org.enclavisor.Leaf}, {@code Stay}, {@code
- * AsynchronousExit}, {@code Paging} and {@code LifeCycle}. Does nothing while none of them is recorded.
+ * AsynchronousExit}, {@code Fault}, {@code Paging} and {@code LifeCycle}. Does nothing while none of them is recorded.
  *
  * <p>Thread-safe. A stay is begun and ended by the thread that makes it.
  */
-public final class FlightEvents implements Consumer<MonitorEvent> {
+public final class FlightEvents implements EventSink {
   /**
    * Never recorded: they are asked whether others of their kind would be. In a class of their own, since to load such
    * classes takes tens of milliseconds, which nobody should pay who does not record.
@@ -23,6 +24,7 @@ public final class FlightEvents implements Consumer<MonitorEvent> {
     private static final LeafEvent LEAF = new LeafEvent();
     private static final StayEvent STAY = new StayEvent();
     private static final AsynchronousExitEvent EXIT = new AsynchronousExitEvent();
+    private static final FaultEvent FAULT = new FaultEvent();
     private static final PagingEvent PAGING = new PagingEvent();
     private static final LifeCycleEvent LIFE_CYCLE = new LifeCycleEvent();
 
@@ -30,6 +32,7 @@ public final class FlightEvents implements Consumer<MonitorEvent> {
       return LEAF.isEnabled()
           || STAY.isEnabled()
           || EXIT.isEnabled()
+          || FAULT.isEnabled()
           || PAGING.isEnabled()
           || LIFE_CYCLE.isEnabled();
     }
@@ -37,8 +40,29 @@ public final class FlightEvents implements Consumer<MonitorEvent> {
 
   private final ThreadLocal<@Nullable StayEvent> stay = new ThreadLocal<>();
 
+  /** The same for a monitor whose events somebody else wants as well. */
+  public static EventSink beside(Consumer<MonitorEvent> other) {
+    FlightEvents recorder = new FlightEvents();
+    EventSink choosy = other instanceof EventSink sink ? sink : null;
+    return new EventSink() {
+      @Override
+      public boolean wanted() {
+        return choosy == null || choosy.wanted() || recorder.wanted();
+      }
+
+      @Override
+      public void accept(MonitorEvent event) {
+        if (recorder.wanted()) {
+          recorder.accept(event);
+        }
+        other.accept(event);
+      }
+    };
+  }
+
   /** Whether a recording takes any of the events now. A few comparisons. */
-  public static boolean isWanted() {
+  @Override
+  public boolean wanted() {
     return FlightRecorder.isInitialized() && Probe.any();
   }
 
@@ -62,6 +86,7 @@ public final class FlightEvents implements Consumer<MonitorEvent> {
       case MonitorEvent.Entered e -> entered(e);
       case MonitorEvent.Exited _ -> left("EEXIT");
       case MonitorEvent.AsynchronousExit e -> asynchronousExit(e);
+      case MonitorEvent.Served e -> served(e);
       case MonitorEvent.LifeCycle e -> lifeCycle(e);
     }
   }
@@ -131,6 +156,18 @@ public final class FlightEvents implements Consumer<MonitorEvent> {
       event.page = vector == Vector.PF ? exit.address() & -4096 : 0;
       event.commit();
     }
+  }
+
+  private static void served(MonitorEvent.Served served) {
+    if (!Probe.FAULT.isEnabled()) {
+      return;
+    }
+    FaultEvent event = new FaultEvent();
+    event.enclave = served.id().instance();
+    event.tcs = served.tcs();
+    event.page = served.page();
+    event.took = served.duration();
+    event.commit();
   }
 
   private static void lifeCycle(MonitorEvent.LifeCycle change) {
