@@ -3,7 +3,8 @@
 #
 #   sdk/build.sh OUT [SAMPLE...]     writes unsigned enclaves OUT/<sample>.so (and the program OUT/kernels.native)
 #
-# examples/<sample>/*.c become one enclave; a sample is a folder with an enclave.toml. Signing is the next step: see
+# examples/<sample>/*.c become one enclave; a sample is a folder with an enclave.toml. With a file cflags in it, which
+# holds options for gcc, runtime and sample are compiled with debugging information. Signing is the next step: see
 # sdk/README.md.
 set -euo pipefail
 
@@ -24,15 +25,24 @@ link=(-nostdlib -static-pie -Wl,-e,enclave_entry -Wl,-E -Wl,--build-id=none -Wl,
   -Wl,-z,norelro -Wl,-z,now -Wl,-z,text -Wl,-z,noexecstack -Wl,-z,max-page-size=4096 -Wl,-z,separate-code
   -Wl,--hash-style=sysv -Wl,--orphan-handling=place)
 
-runtime=()
-for source in "$root"/sdk/src/*.S "$root"/sdk/src/*.c; do
-  object="$out/objects/$(basename "$source").o"
-  # What runs before the guard of the stack protector is set must not look at it.
-  guard=-fstack-protector-strong
-  case $source in */start.c | */leaves.c | */string.c | *.S) guard=-fno-stack-protector ;; esac
-  "$cc" "${enclave[@]}" $guard "-I$root/sdk/src" -c "$source" -o "$object"
-  runtime+=("$object")
-done
+cd "$root" # the folder that debugging information names, and which -ffile-prefix-map makes "."
+
+# runtime PREFIX [OPTION...]: compiles the runtime into objects/PREFIX*.o, and sets runtime to their names.
+runtime() {
+  local prefix=$1 source guard
+  shift
+  runtime=()
+  for source in "$root"/sdk/src/*.S "$root"/sdk/src/*.c; do
+    # What runs before the guard of the stack protector is set must not look at it.
+    guard=-fstack-protector-strong
+    case $source in */start.c | */leaves.c | */string.c | *.S) guard=-fno-stack-protector ;; esac
+    runtime+=("$prefix$(basename "$source").o")
+    "$cc" "${enclave[@]}" "$@" $guard "-I$root/sdk/src" -c "$source" -o "$out/objects/${runtime[-1]}"
+  done
+}
+
+runtime ""
+without_debugging=("${runtime[@]}")
 
 samples=("$@")
 if [ ${#samples[@]} -eq 0 ]; then
@@ -47,13 +57,18 @@ for sample in "${samples[@]}"; do
       "-Wl,-T,$root/examples/bare/bare.lds" "$root/examples/bare/bare.S" -o "$out/bare.so"
     continue
   fi
+  options=()
+  runtime=("${without_debugging[@]}")
+  if [ -f "$root/examples/$sample/cflags" ]; then
+    read -ra options < "$root/examples/$sample/cflags"
+    runtime "$sample-runtime-" -g
+  fi
   objects=()
   for source in "$root/examples/$sample"/*.c; do
-    object="$out/objects/$sample-$(basename "$source").o"
-    "$cc" "${enclave[@]}" -fstack-protector-strong -c "$source" -o "$object"
-    objects+=("$object")
+    objects+=("$sample-$(basename "$source").o")
+    "$cc" "${enclave[@]}" "${options[@]}" -fstack-protector-strong -c "$source" -o "$out/objects/${objects[-1]}"
   done
-  (cd "$out/objects" && "$cc" "${enclave[@]}" "${link[@]}" "${objects[@]##*/}" "${runtime[@]##*/}" -o "$out/$sample.so")
+  (cd "$out/objects" && "$cc" "${enclave[@]}" "${link[@]}" "${objects[@]}" "${runtime[@]}" -o "$out/$sample.so")
   if readelf -rW "$out/$sample.so" | grep R_X86_64 | grep -qv R_X86_64_RELATIVE; then
     echo "$sample.so: has relocations that the runtime cannot apply" >&2
     exit 1

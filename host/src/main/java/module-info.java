@@ -6,6 +6,7 @@ module org.enclavisor.host {
   requires transitive org.enclavisor.image;
 
   exports org.enclavisor.host;
+  exports org.enclavisor.host.debug;
   exports org.enclavisor.host.edl;
   exports org.enclavisor.host.marshal;
 }

@@ -32,6 +32,7 @@ import picocli.CommandLine.UnmatchedArgumentException;
       MeasureCommand.class,
       SignCommand.class,
       TraceCommand.class,
+      DebugCommand.class,
       DoctorCommand.class,
       BenchCommand.class,
       CommandLine.HelpCommand.class

@@ -14,13 +14,17 @@ import org.enclavisor.host.Enclave;
 import org.enclavisor.host.Enclavisor;
 import org.enclavisor.host.HostConfig;
 import org.enclavisor.host.HostException;
+import org.enclavisor.host.Isolation;
 import org.enclavisor.host.OcallHandler;
 import org.enclavisor.host.edl.Edl;
 import org.enclavisor.host.edl.EdlFunction;
 import org.enclavisor.image.EnclaveImage;
 import org.enclavisor.image.sign.RuntimeSigner;
 import org.enclavisor.isa.Sigstruct;
+import org.enclavisor.monitor.Monitor;
 import org.enclavisor.monitor.MonitorConfig;
+import org.enclavisor.monitor.SgxDevice;
+import org.enclavisor.monitor.spi.Machine;
 import org.enclavisor.monitor.spi.Platform;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
@@ -68,7 +72,34 @@ final class RunCommand implements Callable<Integer> {
     return session.asExpected() ? ExitCode.OK : ExitCode.NO;
   }
 
-  /** What {@code run} and {@code trace} are pointed at, and how they run it. */
+  /** What another command puts between the host and the monitor. Its methods are called in this order. */
+  interface Attachment {
+    /** An image has been read, and nothing loaded yet. */
+    void reading(Path file, EnclaveImage image);
+
+    /** What the host uses instead of the monitor. */
+    SgxDevice around(SgxDevice monitor, Machine machine);
+
+    /** The enclave is ready, and nothing called yet. */
+    void loaded(Enclave enclave);
+  }
+
+  /** Nothing. */
+  private static final Attachment NONE =
+      new Attachment() {
+        @Override
+        public void reading(Path file, EnclaveImage image) {}
+
+        @Override
+        public SgxDevice around(SgxDevice monitor, Machine machine) {
+          return monitor;
+        }
+
+        @Override
+        public void loaded(Enclave enclave) {}
+      };
+
+  /** What {@code run}, {@code trace} and {@code debug} are pointed at, and how they run it. */
   static final class Target {
     @Mixin private PlatformOptions platformOptions;
 
@@ -109,15 +140,25 @@ final class RunCommand implements Callable<Integer> {
       static Setup of(MonitorConfig config, Session session) {
         return new Setup(config, UnaryOperator.identity(), session::ocall, 1, _ -> {});
       }
+
+      /** The same, asking for a debug enclave. */
+      Setup withDebug() {
+        return new Setup(config, before -> host.apply(before).withDebug(true), ocalls, repeat, between);
+      }
     }
 
     void run(Setup setup, Output output, Session session, Map<String, Object> tree) {
+      run(setup, output, session, tree, NONE);
+    }
+
+    void run(Setup setup, Output output, Session session, Map<String, Object> tree, Attachment attachment) {
       EnclaveFolder folder = EnclaveFolder.of(path, Optional.ofNullable(edl));
       EnclaveImage read = ImageFile.read(folder.image());
       requireCallable(read, folder);
       Edl interfaces =
           folder.edl().map(file -> Edl.read(file, searchPath)).orElseGet(() -> Edl.none("none"));
       EnclaveImage image = signed(read, output);
+      attachment.reading(folder.image(), image);
       List<EnclaveFolder.Call> calls =
           ecall == null ? folder.calls() : List.of(new EnclaveFolder.Call(ecall, arguments));
       long start = System.nanoTime();
@@ -126,11 +167,16 @@ final class RunCommand implements Callable<Integer> {
           setup
               .host()
               .apply(HostConfig.defaults().withDebug(debug).withProgress(at -> progress.at(at.doneBytes() / 4096)));
-      Platform platform = platformOptions.open();
-      try (Enclavisor enclavisor = Enclavisor.open(platform, setup.config().withProvisioning(provisioning));
+      MonitorConfig config = setup.config().withProvisioning(provisioning);
+      try (Platform platform = platformOptions.open();
+          Enclavisor enclavisor =
+              Enclavisor.over(
+                  attachment.around(new Monitor(platform, config), platform.machine()), platform.machine(),
+                  Isolation.NONE);
           Enclave enclave = enclavisor.load(image, interfaces, hostConfig)) {
         enclave.serve(setup.ocalls());
         describe(image, platform, enclavisor, System.nanoTime() - start, output, tree);
+        attachment.loaded(enclave);
         if (calls.isEmpty()) {
           output.line("");
           output.line("Nothing to call: %s.", whatToCall(image, folder, interfaces));

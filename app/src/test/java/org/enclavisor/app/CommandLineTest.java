@@ -249,7 +249,7 @@ class CommandLineTest {
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {"calls", "chatty", "exceptions", "fpavx", "hostile", "kernels", "threads", "bare"})
+  @ValueSource(strings = {"calls", "chatty", "debugme", "exceptions", "fpavx", "hostile", "kernels", "threads", "bare"})
   void inspectAndMeasureKnowEverySample(String sample) {
     expect(ExitCode.OK, "inspect", "../examples/" + sample);
     String inspected =

@@ -75,6 +75,9 @@ public record Tcs(
   /** Offset of FLAGS. */
   public static final long FLAGS_OFFSET = 8;
 
+  /** Offset of OSSA. */
+  public static final long OSSA_OFFSET = 16;
+
   /** Offset of CSSA. */
   public static final long CSSA_OFFSET = 24;
 

@@ -1,0 +1,529 @@
+package org.enclavisor.host.debug;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.concurrent.locks.Condition;
+import java.util.concurrent.locks.LockSupport;
+import java.util.concurrent.locks.ReentrantLock;
+import java.util.function.Consumer;
+import java.util.function.Supplier;
+import org.enclavisor.host.debug.DebugThread.State;
+import org.enclavisor.isa.Attributes;
+import org.enclavisor.isa.EncluLeaf;
+import org.enclavisor.isa.Secs;
+import org.enclavisor.isa.Vector;
+import org.enclavisor.monitor.EnclaveId;
+import org.enclavisor.monitor.EnterCall;
+import org.enclavisor.monitor.EnterOutcome;
+import org.enclavisor.monitor.SgxDevice;
+import org.enclavisor.monitor.spi.Registers;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * One enclave under a debugger. The host's threads come by in {@link #enter}; everything else is the debugger's.
+ *
+ * <p>A thread that has stopped waits at the gate, before the ERESUME that will let it go on; so does one that comes from
+ * outside while all are to stand still.
+ */
+final class EnclaveTarget implements DebugTarget {
+  /** RDI of an entry that comes back from an OCALL, in the SDK's convention. */
+  private static final int RETURN_FROM_OCALL = -2;
+
+  /** RDI of an exit that ends an entry, in the SDK's convention. */
+  private static final int END_OF_CALL = -1;
+
+  /** INT with a number, of which 3 is a breakpoint too. */
+  private static final byte INT_N = (byte) 0xCD;
+
+  private static final long TF = 1L << 8;
+  private static final long SETTLE_NANOS = 10_000_000_000L;
+  private static final long PAUSE_NANOS = 200_000;
+
+  /** What {@link #admit} says. */
+  private enum Admission {
+    ENTER,
+    /** The exception that made it stop is the host's to deal with. */
+    DELIVER,
+    ENDED
+  }
+
+  private final SgxDevice device;
+  private final EnclaveId id;
+  private final Secs secs;
+  private final RegisterTable registers;
+  private final EnclaveMemoryAccess memory;
+  private final SsaFrames frames;
+  private final ReentrantLock lock = new ReentrantLock();
+  private final Condition changed = lock.newCondition();
+  private final List<DebugThread> threads = new ArrayList<>();
+
+  private @Nullable Consumer<DebugEvent> debugger;
+  private boolean holding;
+  private boolean running = true;
+  private boolean stopAtNextEntry;
+  private boolean ended;
+  private ResumePlan plan = new ResumePlan(java.util.Map.of(), ResumePlan.Action.CONTINUE);
+
+  /**
+   * @param secs with the base that the enclave got
+   */
+  EnclaveTarget(SgxDevice device, EnclaveId id, Secs secs, RegisterTable registers) {
+    this.device = device;
+    this.id = id;
+    this.secs = secs;
+    this.registers = registers;
+    memory = new EnclaveMemoryAccess(device, id, secs.baseAddr(), secs.size());
+    frames = new SsaFrames(memory, secs, registers.xsaveBytes());
+  }
+
+  /** Whether it is the enclave of this name. */
+  boolean is(EnclaveId other) {
+    return id.equals(other);
+  }
+
+  /** Whether EDBGRD and EDBGWR work on it. */
+  boolean debuggable() {
+    return secs.attributes().has(Attributes.DEBUG);
+  }
+
+  /** A page has become a TCS. */
+  void addThread(long tcs) {
+    locked(() -> thread(tcs));
+  }
+
+  /** From now on nobody goes in until a debugger has come. */
+  void holdUntilAttached() {
+    locked(() -> holding = debugger == null);
+  }
+
+  /** Lets everybody go who waits for a debugger. */
+  void stopHolding() {
+    locked(
+        () -> {
+          holding = false;
+          changed.signalAll();
+        });
+  }
+
+  private <T> T locked(Supplier<T> action) {
+    lock.lock();
+    try {
+      return action.get();
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  private void locked(Runnable action) {
+    lock.lock();
+    try {
+      action.run();
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  private DebugThread thread(long tcs) {
+    for (DebugThread known : threads) {
+      if (known.tcs == tcs) {
+        return known;
+      }
+    }
+    var thread = new DebugThread(threads.size() + 1, tcs);
+    thread.action = plan.of(thread.id);
+    threads.add(thread);
+    return thread;
+  }
+
+  // The host's side.
+
+  /** An entry by the host, and all entries that follow from what a debugger wants meanwhile. */
+  EnterOutcome enter(EnterCall call, Registers r) {
+    boolean begins = call.leaf() == EncluLeaf.EENTER && (int) r.rdi != RETURN_FROM_OCALL;
+    DebugThread thread;
+    lock.lock();
+    try {
+      thread = thread(call.tcs());
+      thread.depth += begins ? 1 : 0;
+    } finally {
+      lock.unlock();
+    }
+    long hostTf = r.rflags & TF;
+    EnterOutcome outcome = enter(thread, call, r);
+    r.rflags = r.rflags & ~TF | hostTf;
+    if (begins && outcome instanceof EnterOutcome.Refused) {
+      locked(() -> thread.depth--);
+    }
+    return outcome;
+  }
+
+  private EnterOutcome enter(DebugThread thread, EnterCall call, Registers r) {
+    EnterCall next = call;
+    EnterOutcome last = EnterOutcome.Interrupted.INSTANCE;
+    while (true) {
+      switch (admit(thread, r)) {
+        case ENDED -> {
+          return new EnterOutcome.Dead("ended by the debugger");
+        }
+        case DELIVER -> {
+          return last;
+        }
+        case ENTER -> {
+          last = device.enter(id, next, r);
+          if (isForHost(thread, last, r)) {
+            return last;
+          }
+          next = EnterCall.eresume(call.tcs(), call.aep());
+        }
+      }
+    }
+  }
+
+  private Admission admit(DebugThread thread, Registers r) {
+    boolean attached;
+    lock.lock();
+    try {
+      thread.host.set(r);
+      thread.state = State.AT_THE_GATE;
+      changed.signalAll();
+      while (!ended && !mayGo(thread)) {
+        changed.awaitUninterruptibly();
+      }
+      Stop stop = thread.stop;
+      thread.stop = null;
+      if (ended) {
+        thread.state = State.OUTSIDE;
+        return Admission.ENDED;
+      }
+      attached = debugger != null;
+      if (stop != null && (attached ? stop.delivered(thread.action.signal()) : stop.ofTheEnclave())) {
+        thread.state = State.OUTSIDE;
+        return Admission.DELIVER;
+      }
+      if (attached && stopAtNextEntry) {
+        stopAtNextEntry = false;
+        thread.action = ResumePlan.Action.STEP;
+      }
+      thread.state = State.INSIDE;
+      boolean step = attached && thread.action.way() == ResumePlan.Way.STEP;
+      r.rflags = r.rflags & ~TF | (step ? TF : 0);
+    } finally {
+      lock.unlock();
+    }
+    if (thread.optedIn != attached && locked(() -> frames.optIn(thread.tcs, attached))) {
+      thread.optedIn = attached;
+    }
+    return Admission.ENTER;
+  }
+
+  private boolean mayGo(DebugThread thread) {
+    if (debugger == null) {
+      return !holding;
+    }
+    return running && thread.action.way() != ResumePlan.Way.HOLD;
+  }
+
+  /** After an exit: whether the host is to hear of it now. If not, the thread waits at the gate. */
+  private boolean isForHost(DebugThread thread, EnterOutcome outcome, Registers r) {
+    lock.lock();
+    try {
+      thread.host.set(r);
+      boolean wanted = thread.wantedOut;
+      thread.wantedOut = false;
+      boolean forHost =
+          switch (outcome) {
+            case EnterOutcome.Exited _ -> {
+              thread.depth = Math.max(0, (int) r.rdi == END_OF_CALL ? thread.depth - 1 : thread.depth);
+              yield true;
+            }
+            case EnterOutcome.Refused _ -> true;
+            case EnterOutcome.Dead _ -> {
+              thread.depth = 0;
+              tell(new DebugEvent.Lost());
+              yield true;
+            }
+            case EnterOutcome.Interrupted _ -> !wanted;
+            case EnterOutcome.Faulted(Vector vector, int _, long _) -> !stops(thread, vector);
+          };
+      thread.state = forHost ? State.OUTSIDE : State.AT_THE_GATE;
+      changed.signalAll();
+      return forHost;
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  /** Whether a thread stops because of an exception, or goes on as if it had not been. */
+  private boolean stops(DebugThread thread, Vector vector) {
+    boolean stale = vector == Vector.BP && isStaleBreakpoint(thread);
+    if (debugger == null || stale) {
+      return stale;
+    }
+    boolean stepped = vector == Vector.DB && thread.action.way() == ResumePlan.Way.STEP;
+    Stop stop = stepped ? Stop.STEPPED : vector == Vector.BP && movedToBreakpoint(thread) ? Stop.AT_BREAKPOINT
+        : Stop.of(vector);
+    thread.stop = stop;
+    thread.told = running;
+    if (running) {
+      running = false;
+      tell(new DebugEvent.Stopped(thread.id, stop));
+    }
+    return true;
+  }
+
+  /**
+   * Whether the thread ran into a breakpoint that is not there any more: another thread's stop let the debugger take it
+   * away before this one came out. Inside an enclave, RIP of #BP is that of the INT3.
+   */
+  private boolean isStaleBreakpoint(DebugThread thread) {
+    long rip = frames.rip(thread.tcs);
+    byte[] code = new byte[2];
+    return memory.read(rip, code) == code.length
+        && code[0] != INT_N
+        && !memory.isInt3(rip)
+        && !memory.isInt3(rip - 1);
+  }
+
+  /** Whether RIP is at a breakpoint of the debugger's, or behind it, in which case it is set back. */
+  private boolean movedToBreakpoint(DebugThread thread) {
+    long rip = frames.rip(thread.tcs);
+    if (memory.hasBreakpoint(rip)) {
+      return true;
+    }
+    if (!memory.hasBreakpoint(rip - 1)) {
+      return false;
+    }
+    Optional<RegisterValues> values = frames.read(thread.tcs);
+    values.ifPresent(
+        known -> {
+          known.rip(rip - 1);
+          frames.write(thread.tcs, known);
+        });
+    return true;
+  }
+
+  private void tell(DebugEvent event) {
+    if (debugger != null) {
+      debugger.accept(event);
+    }
+  }
+
+  /** The program has come to its end. */
+  void finished(int status) {
+    locked(() -> tell(new DebugEvent.Finished(status)));
+  }
+
+  // The debugger's side: registers and memory.
+
+  @Override
+  public RegisterTable registers() {
+    return registers;
+  }
+
+  @Override
+  public long base() {
+    return secs.baseAddr();
+  }
+
+  @Override
+  public List<ThreadInfo> threads() {
+    lock.lock();
+    try {
+      List<DebugThread> busy = threads.stream().filter(DebugThread::busy).toList();
+      List<DebugThread> shown = busy.isEmpty() ? threads.stream().limit(1).toList() : busy;
+      return shown.stream()
+          .map(thread -> new ThreadInfo(thread.id, "tcs 0x%x".formatted(thread.tcs), stateOf(thread)))
+          .toList();
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  private String stateOf(DebugThread thread) {
+    if (thread.state == State.INSIDE) {
+      return "inside";
+    }
+    int cssa = frames.cssa(thread.tcs);
+    return cssa == 0 ? "outside" : "inside, CSSA " + cssa;
+  }
+
+  private Optional<DebugThread> byId(int number) {
+    return number >= 1 && number <= threads.size() ? Optional.of(threads.get(number - 1)) : Optional.empty();
+  }
+
+  @Override
+  public Optional<RegisterValues> read(int number) {
+    lock.lock();
+    try {
+      return byId(number)
+          .filter(thread -> thread.state != State.INSIDE)
+          .map(thread -> frames.read(thread.tcs).orElseGet(() -> RegisterValues.outside(thread.host, registers.xsaveBytes())));
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  @Override
+  public boolean write(int number, RegisterValues values) {
+    lock.lock();
+    try {
+      return byId(number)
+          .filter(thread -> thread.state != State.INSIDE)
+          .map(thread -> frames.write(thread.tcs, values))
+          .orElse(false);
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  @Override
+  public int read(long address, byte[] into) {
+    return locked(() -> memory.read(address, into));
+  }
+
+  @Override
+  public boolean write(long address, byte[] bytes) {
+    return locked(() -> memory.write(address, bytes));
+  }
+
+  @Override
+  public boolean insertBreakpoint(long address) {
+    return locked(() -> memory.insertBreakpoint(address));
+  }
+
+  @Override
+  public boolean removeBreakpoint(long address) {
+    return locked(() -> memory.removeBreakpoint(address));
+  }
+
+  // The debugger's side: stop and go.
+
+  @Override
+  public void attach(Consumer<DebugEvent> listener) {
+    lock.lock();
+    try {
+      debugger = listener;
+      holding = false;
+      plan = new ResumePlan(java.util.Map.of(), ResumePlan.Action.CONTINUE);
+      threads.forEach(thread -> thread.action = ResumePlan.Action.CONTINUE);
+      if (ended) {
+        tell(new DebugEvent.Lost());
+      } else if (threads.stream().anyMatch(thread -> thread.state == State.INSIDE)) {
+        stopAll(Stop.TRAP);
+      } else {
+        // Who enters next makes one step, so that it stops inside, with registers to be seen.
+        stopAtNextEntry = true;
+      }
+      changed.signalAll();
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  @Override
+  public void halt() {
+    locked(() -> stopAll(Stop.INT));
+  }
+
+  private void stopAll(int signal) {
+    if (!running || debugger == null) {
+      return;
+    }
+    running = false;
+    stopAtNextEntry = false;
+    int shown =
+        threads.stream()
+            .filter(thread -> thread.state == State.INSIDE)
+            .findFirst()
+            .or(() -> threads.stream().filter(DebugThread::busy).findFirst())
+            .map(thread -> thread.id)
+            .orElse(1);
+    tell(new DebugEvent.Stopped(shown, new Stop(Stop.Kind.HALT, signal)));
+  }
+
+  @Override
+  public void settle() {
+    long deadline = System.nanoTime() + SETTLE_NANOS;
+    while (System.nanoTime() - deadline < 0) {
+      List<DebugThread> inside;
+      lock.lock();
+      try {
+        inside = threads.stream().filter(thread -> thread.state == State.INSIDE).toList();
+        inside.forEach(thread -> thread.wantedOut = true);
+      } finally {
+        lock.unlock();
+      }
+      if (inside.isEmpty()) {
+        return;
+      }
+      // Who is on its way in or out is not seen by the monitor; it is asked again.
+      inside.forEach(thread -> device.interrupt(id, thread.tcs));
+      LockSupport.parkNanos(PAUSE_NANOS);
+    }
+  }
+
+  @Override
+  public void resume(ResumePlan next) {
+    lock.lock();
+    try {
+      plan = next;
+      for (DebugThread thread : threads) {
+        thread.action = next.of(thread.id);
+      }
+      for (DebugThread thread : threads) {
+        Stop stop = thread.stop;
+        if (stop == null || thread.told || thread.action.way() == ResumePlan.Way.HOLD) {
+          continue;
+        }
+        if (stop.kind() == Stop.Kind.BREAKPOINT && !memory.hasBreakpoint(frames.rip(thread.tcs))) {
+          thread.stop = null; // has been taken away meanwhile
+          continue;
+        }
+        thread.told = true;
+        tell(new DebugEvent.Stopped(thread.id, stop));
+        return;
+      }
+      running = true;
+      changed.signalAll();
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  @Override
+  public void detach() {
+    lock.lock();
+    try {
+      memory.removeBreakpoints();
+      debugger = null;
+      running = true;
+      stopAtNextEntry = false;
+      changed.signalAll();
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  @Override
+  public void kill() {
+    locked(() -> debugger = null);
+    end();
+    settle();
+  }
+
+  /** Nobody goes in any more, and who waits gives up. A debugger hears of the program's end all the same. */
+  void end() {
+    locked(
+        () -> {
+          ended = true;
+          changed.signalAll();
+        });
+  }
+
+  @Override
+  public String describe() {
+    return "base 0x%x, size 0x%x, attributes %s, SSA frames of %d pages, MISCSELECT %s%n"
+        .formatted(secs.baseAddr(), secs.size(), secs.attributes(), secs.ssaFrameSize(), secs.miscSelect());
+  }
+}
