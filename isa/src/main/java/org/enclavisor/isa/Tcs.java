@@ -81,6 +81,15 @@ public record Tcs(
   /** Offset of CSSA. */
   public static final long CSSA_OFFSET = 24;
 
+  /** Offset of NSSA. */
+  public static final long NSSA_OFFSET = 28;
+
+  /** Offset of FSLIMIT. */
+  public static final long FSLIMIT_OFFSET = 64;
+
+  /** Offset of GSLIMIT. */
+  public static final long GSLIMIT_OFFSET = 68;
+
   /** Offset of AEP. */
   public static final long AEP_OFFSET = 40;
 

@@ -9,6 +9,7 @@ import org.enclavisor.monitor.epc.LooseFrame;
 import org.enclavisor.monitor.epc.SecsPage;
 import org.enclavisor.monitor.leaf.Cpu;
 import org.enclavisor.monitor.leaf.Eadd;
+import org.enclavisor.monitor.leaf.Eaug;
 import org.enclavisor.monitor.leaf.Ecreate;
 import org.enclavisor.monitor.leaf.Edbgrd;
 import org.enclavisor.monitor.leaf.Edbgwr;
@@ -97,9 +98,14 @@ public final class Encls {
       case EEXTEND -> Eextend.execute(epc, r.rbx, r.rcx);
       case EDBGRD -> Edbgrd.execute(epc, r);
       case EDBGWR -> Edbgwr.execute(epc, r);
-      case ELDB, ELDU, EBLOCK, EPA, EWB, ETRACK, EAUG, EMODPR, EMODT, ERDINFO, ETRACKC, ELDBC,
-          ELDUC, EUPDATESVN -> Outcome.gp("ENCLS leaf " + leaf + ": not there");
+      case EAUG -> cpu.has(SgxFeature.SGX2) ? Eaug.execute(epc, memory, r.rbx, r.rcx) : absent(leaf);
+      case ELDB, ELDU, EBLOCK, EPA, EWB, ETRACK, EMODPR, EMODT, ERDINFO, ETRACKC, ELDBC, ELDUC, EUPDATESVN ->
+          absent(leaf);
     };
+  }
+
+  private static Outcome absent(EnclsLeaf leaf) {
+    return Outcome.gp("ENCLS leaf " + leaf + ": not there");
   }
 
   private Outcome ecreate(EnclsRegisters r, Operands memory) {

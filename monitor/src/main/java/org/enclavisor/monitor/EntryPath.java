@@ -10,7 +10,6 @@ import org.enclavisor.monitor.leaf.Cpu;
 import org.enclavisor.monitor.leaf.Eenter;
 import org.enclavisor.monitor.leaf.Eexit;
 import org.enclavisor.monitor.leaf.EncluInstruction;
-import org.enclavisor.monitor.leaf.Ereport;
 import org.enclavisor.monitor.leaf.Eresume;
 import org.enclavisor.monitor.spi.Exit;
 import org.enclavisor.monitor.spi.Extended;
@@ -34,6 +33,7 @@ final class EntryPath {
   private static final int EEXIT = EncluLeaf.EEXIT.code();
 
   private final Cpu cpu;
+  private final Enclu enclu;
   private final EntryGate gate;
   private final Events events;
   private final Obituary obituary;
@@ -45,6 +45,7 @@ final class EntryPath {
 
   EntryPath(Cpu cpu, EntryGate gate, Events events, Obituary obituary) {
     this.cpu = cpu;
+    this.enclu = new Enclu(cpu);
     this.gate = gate;
     this.events = events;
     this.obituary = obituary;
@@ -137,17 +138,11 @@ final class EntryPath {
   }
 
   private static Outcome.@Nullable Fault checkMapped(Enclave enclave, SecsPage secs, long offset) {
-    return checkMapped(enclave, secs, offset, READ_WRITE);
-  }
-
-  private static Outcome.@Nullable Fault checkMapped(Enclave enclave, SecsPage secs, long offset, int wanted) {
     int mapped = enclave.host.bits(offset / PAGE);
-    if ((mapped & wanted) == wanted) {
+    if ((mapped & READ_WRITE) == READ_WRITE) {
       return null;
     }
-    int code = Outcome.Fault.USER
-        | (wanted == READ_WRITE ? Outcome.Fault.WRITE : 0)
-        | (mapped == 0 ? 0 : Outcome.Fault.PRESENT);
+    int code = Outcome.Fault.USER | Outcome.Fault.WRITE | (mapped == 0 ? 0 : Outcome.Fault.PRESENT);
     long address = secs.base() + offset;
     return new Outcome.Fault(
         Vector.PF, code, address, "the host has not mapped the page at 0x%x as the leaf needs it".formatted(address));
@@ -249,20 +244,6 @@ final class EntryPath {
     return served;
   }
 
-  private Outcome.@Nullable Fault ereport(Enclave enclave, SecsPage secs, Registers r) {
-    Outcome.Fault fault = Ereport.check(secs, r.rbx, r.rcx, r.rdx);
-    if (fault == null) {
-      fault = checkMapped(enclave, secs, r.rbx - secs.base(), READ);
-    }
-    if (fault == null) {
-      fault = checkMapped(enclave, secs, r.rcx - secs.base(), READ);
-    }
-    if (fault == null) {
-      fault = checkMapped(enclave, secs, r.rdx - secs.base(), READ_WRITE);
-    }
-    return fault != null ? fault : Ereport.execute(cpu, secs, r.rbx, r.rcx, r.rdx);
-  }
-
   private EnterOutcome interrupted(
       Enclave enclave, SecsPage secs, TcsPage tcs, ProcessorSlot slot, Registers registers) {
     long rip = registers.rip;
@@ -277,17 +258,13 @@ final class EntryPath {
     long start = wanted ? System.nanoTime() : 0;
     int number = (int) registers.rax;
     tcs.counts.leaf(number);
-    Outcome.Fault fault =
-        number == EncluLeaf.EREPORT.code()
-            ? ereport(enclave, secs, registers)
-            : Outcome.gp("ENCLU leaf 0x%x: not there, or not to be had inside".formatted(number));
+    Outcome outcome = enclu.execute(secs, registers);
     if (wanted) {
       long end = System.nanoTime();
       EncluLeaf leaf = EncluLeaf.of(number).orElse(null);
-      Outcome outcome = fault == null ? Outcome.success() : fault;
       events.tell(new MonitorEvent.Enclu(enclave.id(), end, tcs.address, number, leaf, end - start, outcome));
     }
-    return fault;
+    return outcome instanceof Outcome.Fault fault ? fault : null;
   }
 
   /**

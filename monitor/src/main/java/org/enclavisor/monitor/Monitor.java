@@ -75,13 +75,14 @@ public final class Monitor implements SgxDevice {
     this.platform = platform;
     this.config = config;
     this.events = new Events(config.events());
-    this.keys = new RootKeys(config.random());
+    this.keys = new RootKeys(config.random(), config.ownerEpoch());
     byte[] keyId = new byte[KeyId.BYTES];
     config.random().nextBytes(keyId);
     this.cpu =
         new Cpu(
             config.attributes(),
             config.miscselect(),
+            config.features(),
             config.maxEnclaveBits(),
             XsaveLayout.of(platform.machine()),
             config.cpuSvn(),
@@ -211,6 +212,10 @@ public final class Monitor implements SgxDevice {
       // Not the architecture's rule but the operating system's, which keeps this attribute for hosts it trusts with it.
       return Outcome.error(
           SgxError.SGX_INVALID_ATTRIBUTE, "SECS.ATTRIBUTES.PROVISIONKEY was not granted to this host");
+    }
+    if (secs.attributes().has(Attributes.EINITTOKENKEY) && !config.launching()) {
+      return Outcome.error(
+          SgxError.SGX_INVALID_ATTRIBUTE, "SECS.ATTRIBUTES.EINITTOKENKEY was not granted to this host");
     }
     Operands operands =
         new Operands()

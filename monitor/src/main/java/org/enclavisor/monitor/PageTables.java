@@ -47,6 +47,11 @@ final class PageTables implements Translations {
   }
 
   @Override
+  public int mapped(long page) {
+    return host.bits(page);
+  }
+
+  @Override
   public void shrunk(long page) {
     if (entries.granted(page) == 0) {
       return;

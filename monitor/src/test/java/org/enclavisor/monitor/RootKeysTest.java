@@ -10,6 +10,7 @@ import org.enclavisor.isa.ConfigId;
 import org.enclavisor.isa.CpuSvn;
 import org.enclavisor.isa.Digest32;
 import org.enclavisor.isa.Einittoken;
+import org.enclavisor.isa.Id16;
 import org.enclavisor.isa.Key128;
 import org.enclavisor.isa.KeyId;
 import org.enclavisor.isa.MiscSelect;
@@ -27,7 +28,7 @@ class RootKeysTest {
 
   @Test
   void everyDependencyCounts() {
-    RootKeys keys = new RootKeys(new Random(1));
+    RootKeys keys = new RootKeys(new Random(1), Id16.ZERO);
     List<Key128> all = new ArrayList<>();
     all.add(keys.reportKey(target(ONE, A, 0, 0, "00"), ID, CpuSvn.ZERO));
     all.add(keys.reportKey(target(Digest32.ZERO, A, 0, 0, "00"), ID, CpuSvn.ZERO));
@@ -38,7 +39,9 @@ class RootKeysTest {
     all.add(keys.reportKey(target(ONE, A, 0, 0, "11"), ID, CpuSvn.ZERO));
     all.add(keys.reportKey(target(ONE, A, 0, 0, "00"), KeyId.ZERO, CpuSvn.ZERO));
     all.add(keys.reportKey(target(ONE, A, 0, 0, "00"), ID, CpuSvn.ofHex("01".repeat(16))));
-    all.add(new RootKeys(new Random(2)).reportKey(target(ONE, A, 0, 0, "00"), ID, CpuSvn.ZERO));
+    all.add(new RootKeys(new Random(2), Id16.ZERO).reportKey(target(ONE, A, 0, 0, "00"), ID, CpuSvn.ZERO));
+    all.add(new RootKeys(new Random(1), Id16.ofHex("03".repeat(16))).reportKey(
+        target(ONE, A, 0, 0, "00"), ID, CpuSvn.ZERO));
     all.add(keys.launchKey(Einittoken.ABSENT, ONE));
     all.add(keys.launchKey(Einittoken.ABSENT, Digest32.ZERO));
     for (int i = 0; i < all.size(); i++) {

@@ -32,7 +32,8 @@ public record ElrangePage(SecsPage secs, long page) implements EpcPage {
 
   @Override
   public void releaseExclusive() {
-    TcsPage tcs = tcs();
+    // Whatever its type is now: the leaf may have changed it.
+    TcsPage tcs = secs.threads().get(page);
     if (tcs != null && tcs.heldByLeaf) {
       tcs.heldByLeaf = false;
       tcs.unlock();

@@ -40,6 +40,12 @@ public record EpcmEntry(
   static final int PR = 1 << 9;
   static final int BLOCKED = 1 << 10;
 
+  /** The bits of a page that EAUG has added. */
+  public static final int AUGMENTED = VALID | READ | WRITE | PageType.REG.code() << TYPE_SHIFT | PENDING;
+
+  /** What a page can wait for, PENDING, MODIFIED and PR, as a mask for {@link EpcmTable#update}. */
+  public static final int WAITING = PENDING | MODIFIED | PR;
+
   private static final PageType[] TYPES = PageType.values();
 
   /** The bits of a valid page of this kind that waits for nothing. */

@@ -96,6 +96,16 @@ public final class EpcmTable {
     change(page, count, ARCHITECTURAL, bits);
   }
 
+  /** Sets the architectural bits of an entry that a mask names; others may change its other bits meanwhile. */
+  public void update(long page, int mask, int bits) {
+    change(page, 1, mask, bits);
+  }
+
+  /** The same, and stamps the entry with an epoch. */
+  public void stamp(long page, int mask, int bits, long epoch) {
+    change(page, 1, mask | -1L << EPOCH_SHIFT, bits | epoch << EPOCH_SHIFT);
+  }
+
   /** Sets what the machine's page tables grant to a run of pages. */
   public void grant(long page, long count, int access) {
     change(page, count, GRANTED, (long) access << GRANTED_SHIFT);

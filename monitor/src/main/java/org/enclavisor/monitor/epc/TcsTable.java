@@ -3,7 +3,7 @@ package org.enclavisor.monitor.epc;
 import java.util.Arrays;
 import org.jspecify.annotations.Nullable;
 
-/** The TCS pages of an enclave by page number. Writers hold the enclave's lock; readers need none. */
+/** The TCS pages of an enclave by page number. Thread-safe; readers need no lock. */
 public final class TcsTable {
   private record Snapshot(long[] numbers, TcsPage[] pages) {}
 
@@ -21,12 +21,16 @@ public final class TcsTable {
     return snapshot.pages;
   }
 
-  /** Adds one whose page has none yet. */
-  public void add(TcsPage tcs) {
+  /** Adds one, in the place of whatever was at its page. */
+  public synchronized void add(TcsPage tcs) {
     Snapshot now = snapshot;
     int at = -Arrays.binarySearch(now.numbers, tcs.page) - 1;
     if (at < 0) {
-      throw new IllegalStateException("page " + tcs.page + " has a TCS already");
+      // One that was trimmed, or evicted, and that nobody can enter any more.
+      TcsPage[] pages = now.pages.clone();
+      pages[-at - 1] = tcs;
+      snapshot = new Snapshot(now.numbers, pages);
+      return;
     }
     int size = now.numbers.length;
     long[] numbers = Arrays.copyOf(now.numbers, size + 1);
@@ -39,7 +43,7 @@ public final class TcsTable {
   }
 
   /** Takes the one at a page out, if there is one. */
-  public void remove(long page) {
+  public synchronized void remove(long page) {
     Snapshot now = snapshot;
     int at = Arrays.binarySearch(now.numbers, page);
     if (at < 0) {

@@ -9,6 +9,9 @@ package org.enclavisor.monitor.epc;
  */
 public interface Translations {
 
+  /** What the host's own mappings allow of a page, whatever its entry says: 1 read, 2 write, 4 execute. */
+  int mapped(long page);
+
   /** The entry of a page allows less than it did. Quick: nothing is done yet. */
   void shrunk(long page);
 

@@ -27,7 +27,7 @@ public final class Eadd {
   public static final int PAGE = 4096;
 
   // Without CET the fields from OCETSSA on are reserved, as they were before the manual named them.
-  private static final int TCS_RESERVED = 72;
+  static final int TCS_RESERVED = 72;
   private static final MemorySegment ZERO = MemorySegment.ofArray(new byte[PAGE]).asReadOnly();
 
   private Eadd() {}

@@ -6,7 +6,6 @@ import static java.lang.foreign.ValueLayout.JAVA_LONG_UNALIGNED;
 
 import java.lang.foreign.MemorySegment;
 import org.enclavisor.isa.Attributes;
-import org.enclavisor.isa.CpuSvn;
 import org.enclavisor.isa.Digest32;
 import org.enclavisor.isa.Einittoken;
 import org.enclavisor.isa.Key128;
@@ -190,7 +189,7 @@ public final class Einit {
       return error(
           SgxError.SGX_INVALID_EINITTOKEN, "EINITTOKEN has CET fields set, which are reserved without CET");
     }
-    if (later(token.cpuSvnLe(), cpu.cpuSvn())) {
+    if (cpu.beyond(token.cpuSvnLe())) {
       return error(
           SgxError.SGX_INVALID_CPUSVN,
           "EINITTOKEN.CPUSVNLE=%s: expected at most %s".formatted(token.cpuSvnLe(), cpu.cpuSvn()));
@@ -213,18 +212,6 @@ public final class Einit {
           "EINITTOKEN.ATTRIBUTES=%s: expected %s".formatted(token.attributes(), secs.attributes()));
     }
     return null;
-  }
-
-  /** The manual compares CPUSVNs as numbers, and numbers have their least significant byte first. */
-  private static boolean later(CpuSvn one, CpuSvn other) {
-    byte[] a = one.bytes();
-    byte[] b = other.bytes();
-    for (int i = CpuSvn.BYTES - 1; i >= 0; i--) {
-      if (a[i] != b[i]) {
-        return Byte.toUnsignedInt(a[i]) > Byte.toUnsignedInt(b[i]);
-      }
-    }
-    return false;
   }
 
   /** Numbers of 3072 bits are for nobody to read. */

@@ -81,9 +81,8 @@ public final class Eremove {
   /** Empties a page that the caller has exclusively: its bytes, its entry, and its TCS if it was one. */
   static void remove(ElrangePage target) {
     SecsPage secs = target.secs();
-    if (EpcmEntry.is(target.bits(), PageType.TCS)) {
-      secs.threads().remove(target.page());
-    } else {
+    secs.threads().remove(target.page());
+    if (!EpcmEntry.is(target.bits(), PageType.TCS)) {
       secs.translations().revoke(target.page());
       secs.translations().discard(target.page());
     }

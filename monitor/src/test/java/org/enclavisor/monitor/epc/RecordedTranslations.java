@@ -2,7 +2,9 @@ package org.enclavisor.monitor.epc;
 
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 
 /** Page tables of no machine, which remember what leaves asked of them. */
 public final class RecordedTranslations implements Translations {
@@ -11,9 +13,17 @@ public final class RecordedTranslations implements Translations {
   /** What was asked, such as {@code "shrunk 3"}. */
   public final List<String> calls = new ArrayList<>();
 
+  /** What the host has mapped, of pages that are not everything. */
+  public final Map<Long, Integer> mapped = new HashMap<>();
+
   /** Over the bytes of the ELRANGE. */
   public RecordedTranslations(MemorySegment memory) {
     this.memory = memory;
+  }
+
+  @Override
+  public int mapped(long page) {
+    return mapped.getOrDefault(page, 7);
   }
 
   @Override

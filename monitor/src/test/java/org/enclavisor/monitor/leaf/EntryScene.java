@@ -86,6 +86,7 @@ class EntryScene extends LeafScene {
         new Cpu(
             MonitorConfig.SUPPORTED_ATTRIBUTES,
             cpu.miscselect(),
+            cpu.features(),
             36,
             XsaveLayout.of(machine),
             cpu.cpuSvn(),

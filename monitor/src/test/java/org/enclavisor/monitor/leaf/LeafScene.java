@@ -5,12 +5,13 @@ import static java.lang.foreign.ValueLayout.JAVA_INT_UNALIGNED;
 import static java.lang.foreign.ValueLayout.JAVA_LONG_UNALIGNED;
 
 import java.lang.foreign.MemorySegment;
+import java.util.EnumSet;
 import java.util.Objects;
 import org.enclavisor.isa.AesCmac;
 import org.enclavisor.isa.Attributes;
 import org.enclavisor.isa.CpuSvn;
 import org.enclavisor.isa.Digest32;
-import org.enclavisor.isa.Einittoken;
+import org.enclavisor.isa.Id16;
 import org.enclavisor.isa.Key128;
 import org.enclavisor.isa.KeyId;
 import org.enclavisor.isa.MiscSelect;
@@ -19,10 +20,10 @@ import org.enclavisor.isa.Pageinfo;
 import org.enclavisor.isa.Permissions;
 import org.enclavisor.isa.Secinfo;
 import org.enclavisor.isa.Secs;
-import org.enclavisor.isa.Targetinfo;
 import org.enclavisor.monitor.MonitorConfig;
 import org.enclavisor.monitor.Outcome;
 import org.enclavisor.monitor.ScriptedPlatform;
+import org.enclavisor.monitor.SgxFeature;
 import org.enclavisor.monitor.TestEnclaves;
 import org.enclavisor.monitor.epc.EnclaveMemory;
 import org.enclavisor.monitor.epc.Epc;
@@ -49,6 +50,7 @@ class LeafScene {
       new Cpu(
           MonitorConfig.SUPPORTED_ATTRIBUTES,
           new MiscSelect(MiscSelect.EXINFO),
+          EnumSet.allOf(SgxFeature.class),
           36,
           XsaveLayout.of(new ScriptedPlatform.TestMachine(ScriptedPlatform.XCR0, ScriptedPlatform.XSAVE_BYTES)),
           CpuSvn.ofHex("05000000000000000000000000000000"),
@@ -75,17 +77,8 @@ class LeafScene {
     private static final byte[] ROOT = new byte[16];
 
     @Override
-    public Key128 reportKey(Targetinfo target, KeyId keyId, CpuSvn cpuSvn) {
-      return derive(target.toBytes(), keyId.bytes(), cpuSvn.bytes());
-    }
-
-    @Override
-    public Key128 launchKey(Einittoken token, Digest32 launchKeyHash) {
-      return derive(token.keyId().bytes(), launchKeyHash.bytes(), token.maskedAttributesLe().toBytes());
-    }
-
-    private static Key128 derive(byte[]... parts) {
-      return Key128.of(AesCmac.mac(Key128.of(ROOT), parts).bytes());
+    public Key128 derive(KeyDependencies dependencies) {
+      return Key128.of(AesCmac.mac(Key128.of(ROOT), dependencies.toBytes()).bytes());
     }
   }
 
@@ -132,7 +125,8 @@ class LeafScene {
     return initialised(Secs.of(TestEnclaves.SIZE, 1, MiscSelect.NONE, attributes));
   }
 
-  private SecsPage initialised(Secs secs) {
+  /** The same of this SECS; with KSS, its ids are 0x61 and 0x62 all over. */
+  SecsPage initialised(Secs secs) {
     SecsPage page = create(secs);
     regular(page, 0, Permissions.RX);
     thread(page, TestEnclaves.TCS_OFFSET, TestEnclaves.tcs(TestEnclaves.SSA_OFFSET).toBytes());
@@ -144,8 +138,8 @@ class LeafScene {
     }
     page.initialise(
         page.secs().initialized(Digest32.ofHex("aa".repeat(32)), Digest32.ofHex("bb".repeat(32)), 5, 6),
-        page.isvFamilyId(),
-        page.isvExtProdId());
+        secs.attributes().has(Attributes.KSS) ? Id16.ofHex("61".repeat(16)) : Id16.ZERO,
+        secs.attributes().has(Attributes.KSS) ? Id16.ofHex("62".repeat(16)) : Id16.ZERO);
     return page;
   }
 
