@@ -7,6 +7,7 @@ import java.util.concurrent.locks.ReentrantLock;
 import org.enclavisor.monitor.epc.ProcessorSlot;
 import org.enclavisor.monitor.epc.SecsPage;
 import org.enclavisor.monitor.epc.TcsPage;
+import org.enclavisor.monitor.paging.PagedEnclave;
 import org.enclavisor.monitor.spi.AddressSpace;
 import org.jspecify.annotations.Nullable;
 
@@ -30,6 +31,7 @@ final class Enclave {
   private final int maxThreads;
   private final List<ProcessorSlot> processors = new ArrayList<>();
   private volatile @Nullable String death;
+  private volatile @Nullable PagedEnclave paged;
 
   Enclave(EnclaveId id, SecsPage secs, AddressSpace space, int maxThreads) {
     this.id = id;
@@ -54,6 +56,16 @@ final class Enclave {
 
   AddressSpace space() {
     return space;
+  }
+
+  /** What the pager knows it as; null if there is no pager, or it does not care for this enclave. */
+  @Nullable PagedEnclave paged() {
+    return paged;
+  }
+
+  void paged(PagedEnclave care) {
+    paged = care;
+    tables.single();
   }
 
   /** Why its process died; null if it did not. */

@@ -38,6 +38,19 @@ public final class Encls {
 
     /** After EREMOVE of its SECS. */
     void removed(SecsPage secs);
+
+    /** For who executes no such leaves. */
+    Births NONE =
+        new Births() {
+          @Override
+          public void created(SecsPage secs) {}
+
+          @Override
+          public void initialised(SecsPage secs) {}
+
+          @Override
+          public void removed(SecsPage secs) {}
+        };
   }
 
   private final Cpu cpu;

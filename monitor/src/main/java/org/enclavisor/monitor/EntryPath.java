@@ -11,6 +11,8 @@ import org.enclavisor.monitor.leaf.Eenter;
 import org.enclavisor.monitor.leaf.Eexit;
 import org.enclavisor.monitor.leaf.EncluInstruction;
 import org.enclavisor.monitor.leaf.Eresume;
+import org.enclavisor.monitor.paging.LostPageException;
+import org.enclavisor.monitor.paging.PagingException;
 import org.enclavisor.monitor.spi.Exit;
 import org.enclavisor.monitor.spi.Extended;
 import org.enclavisor.monitor.spi.ProcessDiedException;
@@ -32,9 +34,13 @@ final class EntryPath {
   private static final int READ_WRITE = 3;
   private static final int EEXIT = EncluLeaf.EEXIT.code();
 
+  /** How often an entry brings back pages that it needs before it gives up. */
+  private static final int MAX_ATTEMPTS = 1000;
+
   private final Cpu cpu;
   private final Enclu enclu;
   private final EntryGate gate;
+  private final FaultService faults;
   private final Events events;
   private final Obituary obituary;
 
@@ -43,10 +49,11 @@ final class EntryPath {
     void died(Enclave enclave, String reason);
   }
 
-  EntryPath(Cpu cpu, EntryGate gate, Events events, Obituary obituary) {
+  EntryPath(Cpu cpu, EntryGate gate, FaultService faults, Events events, Obituary obituary) {
     this.cpu = cpu;
     this.enclu = new Enclu(cpu);
     this.gate = gate;
+    this.faults = faults;
     this.events = events;
     this.obituary = obituary;
   }
@@ -55,10 +62,11 @@ final class EntryPath {
     SecsPage secs = enclave.secs();
     TcsPage tcs = secs.thread(call.tcs());
     boolean resume = call.leaf() == EncluLeaf.ERESUME;
-    Outcome.Fault fault =
-        resume
-            ? Eresume.check(cpu, secs, tcs, call.tcs(), call.aep())
-            : Eenter.check(cpu, secs, tcs, call.tcs(), call.aep());
+    Outcome.Fault fault = check(secs, tcs, call, resume);
+    for (int attempts = 0; fault != null && attempts < MAX_ATTEMPTS && served(enclave, fault); attempts++) {
+      tcs = secs.thread(call.tcs());
+      fault = check(secs, tcs, call, resume);
+    }
     if (fault != null || tcs == null) {
       String death = enclave.death();
       return death != null ? new EnterOutcome.Dead(death) : refused(enclave, call, fault);
@@ -108,6 +116,13 @@ final class EntryPath {
       EnterOutcome outcome = run(enclave, secs, tcs, slot, registers);
       finished = true;
       return outcome;
+    } catch (LostPageException e) {
+      finished = true;
+      return dead(enclave, tcs, String.valueOf(e.getMessage()));
+    } catch (PagingException e) {
+      // The thread has left as by an interrupt, and can be resumed when there is room or the store works again.
+      finished = tcs.departures != stay;
+      throw e;
     } catch (IllegalStateException e) {
       if (enclave.life.state() != EnclaveState.DESTROYED) {
         throw e;
@@ -122,6 +137,25 @@ final class EntryPath {
           tcs.leave();
         }
       }
+    }
+  }
+
+  private Outcome.@Nullable Fault check(SecsPage secs, @Nullable TcsPage tcs, EnterCall call, boolean resume) {
+    return resume
+        ? Eresume.check(cpu, secs, tcs, call.tcs(), call.aep())
+        : Eenter.check(cpu, secs, tcs, call.tcs(), call.aep());
+  }
+
+  /** Whether an entry was refused for want of a page that is there now. */
+  private boolean served(Enclave enclave, Outcome.Fault fault) {
+    if (fault.vector() != Vector.PF || enclave.life.state() == EnclaveState.DESTROYED) {
+      return false;
+    }
+    try {
+      return faults.outside(enclave, fault);
+    } catch (LostPageException e) {
+      obituary.died(enclave, String.valueOf(e.getMessage()));
+      return false;
     }
   }
 
@@ -164,7 +198,13 @@ final class EntryPath {
   private EnterOutcome run(Enclave enclave, SecsPage secs, TcsPage tcs, ProcessorSlot slot, Registers registers) {
     long servedPage = -1;
     int servings = 0;
+    long kicks = tcs.kicks();
     while (true) {
+      if (tcs.kickedSince(kicks) && slot.extended == Extended.KEEP && !faults.renew(enclave, tcs)) {
+        String death = settle(tcs, slot, registers);
+        return death != null ? dead(enclave, tcs, death) : interrupted(enclave, secs, tcs, slot, registers);
+      }
+      kicks = tcs.kicks();
       Extended extended = slot.extended;
       slot.extended = Extended.KEEP;
       Exit exit = slot.processor.enter(registers, extended);
@@ -180,7 +220,7 @@ final class EntryPath {
               return EnterOutcome.Exited.INSTANCE;
             }
           } else {
-            fault = enclu(enclave, secs, tcs, registers);
+            fault = enclu(enclave, secs, tcs, slot, registers);
             if (fault == null) {
               registers.rip += EncluInstruction.BYTES;
               if (!tcs.stayInterrupted()) {
@@ -202,7 +242,7 @@ final class EntryPath {
           servedPage = page;
           // A machine that goes on refusing what it was told to allow has a reason of its own, such as want of memory.
           if (vector == PAGE_FAULT && servings < MAX_SERVINGS && secs.contains(address)
-              && serve(enclave, tcs, page, errorCode)) {
+              && serve(enclave, tcs, slot, registers, page, access(errorCode), false)) {
             if (tcs.stayInterrupted()) {
               return interrupted(enclave, secs, tcs, slot, registers);
             }
@@ -211,7 +251,11 @@ final class EntryPath {
           fault = architectural(enclave, secs, registers, vector, errorCode, address);
         }
         case Exit.Interrupt _ -> {
-          return interrupted(enclave, secs, tcs, slot, registers);
+          // A kick is nobody's business but the monitor's: the thread goes on, and counts as having entered anew.
+          if (tcs.stayInterrupted() || !tcs.kickedSince(kicks)) {
+            return interrupted(enclave, secs, tcs, slot, registers);
+          }
+          continue;
         }
         case Exit.Death(String reason) -> {
           return dead(enclave, tcs, reason);
@@ -224,15 +268,24 @@ final class EntryPath {
     }
   }
 
-  /**
-   * Whether a page fault was none of the architecture's: the machine had not been told yet what EPCM and host allow.
-   * The thread may go on then, and has the translations of now.
-   */
-  private boolean serve(Enclave enclave, TcsPage tcs, long page, int errorCode) {
+  private static int access(int errorCode) {
+    return (errorCode & Outcome.Fault.FETCH) != 0 ? EXECUTE : (errorCode & Outcome.Fault.WRITE) != 0 ? WRITE : READ;
+  }
+
+  /** Whether a page fault, of an instruction or a leaf, was none of the architecture's, and the thread may go on. */
+  private boolean serve(
+      Enclave enclave, TcsPage tcs, ProcessorSlot slot, Registers registers, long page, int access, boolean leaf) {
     boolean wanted = events.wanted();
     long start = wanted ? System.nanoTime() : 0;
-    int access = (errorCode & Outcome.Fault.FETCH) != 0 ? EXECUTE : (errorCode & Outcome.Fault.WRITE) != 0 ? WRITE : READ;
-    boolean served = enclave.tables().serve(page, access);
+    boolean served;
+    try {
+      served = faults.inside(enclave, tcs, page, access, leaf) == FaultService.Service.AGAIN;
+    } catch (PagingException e) {
+      if (!leaf || settle(tcs, slot, registers) == null) {
+        interrupted(enclave, enclave.secs(), tcs, slot, registers);
+      }
+      throw e;
+    }
     if (served) {
       tcs.counts.serve();
       if (wanted) {
@@ -253,12 +306,21 @@ final class EntryPath {
   }
 
   /** Leaves other than EEXIT. Null if the enclave goes on behind the instruction. */
-  private Outcome.@Nullable Fault enclu(Enclave enclave, SecsPage secs, TcsPage tcs, Registers registers) {
+  private Outcome.@Nullable Fault enclu(
+      Enclave enclave, SecsPage secs, TcsPage tcs, ProcessorSlot slot, Registers registers) {
     boolean wanted = events.wanted();
     long start = wanted ? System.nanoTime() : 0;
     int number = (int) registers.rax;
     tcs.counts.leaf(number);
     Outcome outcome = enclu.execute(secs, registers);
+    for (int servings = 0; servings < MAX_SERVINGS && outcome instanceof Outcome.Fault refused
+        && refused.vector() == Vector.PF && secs.contains(refused.address()); servings++) {
+      long page = (refused.address() - secs.base()) / PAGE;
+      if (!serve(enclave, tcs, slot, registers, page, access(refused.code()), true)) {
+        break;
+      }
+      outcome = enclu.execute(secs, registers);
+    }
     if (wanted) {
       long end = System.nanoTime();
       EncluLeaf leaf = EncluLeaf.of(number).orElse(null);

@@ -16,6 +16,9 @@ final class HostMappings {
     }
   }
 
+  /** The host has said so itself. */
+  private static final int EXPLICIT = 8;
+
   private volatile Runs runs = new Runs(new long[] {0}, new byte[] {(byte) Permissions.RWX.bits()});
 
   synchronized void set(long page, long count, Permissions permissions) {
@@ -28,7 +31,7 @@ final class HostMappings {
     for (int i = 0; i < size && old.starts[i] < page; i++) {
       used = append(starts, bits, used, old.starts[i], old.permissions[i]);
     }
-    used = append(starts, bits, used, page, (byte) permissions.bits());
+    used = append(starts, bits, used, page, (byte) (permissions.bits() | EXPLICIT));
     used = append(starts, bits, used, end, old.permissions[old.find(end)]);
     for (int i = old.find(end) + 1; i < size; i++) {
       used = append(starts, bits, used, old.starts[i], old.permissions[i]);
@@ -53,7 +56,17 @@ final class HostMappings {
   /** The same as bits: 1 read, 2 write, 4 execute. */
   int bits(long page) {
     Runs now = runs;
-    return now.permissions[now.find(page)];
+    return now.permissions[now.find(page)] & ~EXPLICIT;
+  }
+
+  /**
+   * Whether the host itself has mapped the page for this access. That is what lets a fault add a page; the silent
+   * permission that all pages have at first does not.
+   */
+  boolean mapped(long page, int access) {
+    Runs now = runs;
+    int wanted = access | EXPLICIT;
+    return (now.permissions[now.find(page)] & wanted) == wanted;
   }
 
   /** The first page after this one that differs from it; {@link Long#MAX_VALUE} if none does. */

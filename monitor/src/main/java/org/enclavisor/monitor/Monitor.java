@@ -27,9 +27,13 @@ import org.enclavisor.monitor.leaf.Ecreate;
 import org.enclavisor.monitor.leaf.Einit;
 import org.enclavisor.monitor.leaf.Eremove;
 import org.enclavisor.monitor.leaf.Operands;
+import org.enclavisor.monitor.paging.PagedEnclave;
+import org.enclavisor.monitor.paging.Pager;
+import org.enclavisor.monitor.paging.SystemLeaves;
 import org.enclavisor.monitor.spi.AddressSpace;
 import org.enclavisor.monitor.spi.AddressSpaceLayout;
 import org.enclavisor.monitor.spi.Platform;
+import org.enclavisor.monitor.spi.PlatformException;
 import org.enclavisor.monitor.spi.Registers;
 import org.jspecify.annotations.Nullable;
 
@@ -59,6 +63,7 @@ public final class Monitor implements SgxDevice {
   private final AtomicLong nextInstance = new AtomicLong(1);
   private final AtomicLong nextEid = new AtomicLong(1);
   private final AtomicLong deaths = new AtomicLong();
+  private final @Nullable Pager pager;
   private final EntryPath entryPath;
 
   /** With the local gate. Does not own the platform. */
@@ -88,7 +93,23 @@ public final class Monitor implements SgxDevice {
             config.cpuSvn(),
             KeyId.of(keyId),
             keys);
-    this.entryPath = new EntryPath(cpu, gate, events, this::died);
+    this.pager = config.epc().map(this::pager).orElse(null);
+    FaultService faults = new FaultService(cpu.has(SgxFeature.SGX2), systemLeaves(), pager, events);
+    this.entryPath = new EntryPath(cpu, gate, faults, events, this::died);
+  }
+
+  private Pager pager(EpcLimit limit) {
+    return new Pager(
+        limit.pages(),
+        epc,
+        systemLeaves(),
+        limit.store().get(),
+        (id, leaf, pages, start) -> leafDone(id, leaf, pages, start, Outcome.success()));
+  }
+
+  /** For leaves that neither make enclaves nor end them. */
+  private SystemLeaves systemLeaves() {
+    return new SystemLeaves(new Encls(cpu, epc, nextEid, Digest32.ZERO, Encls.Births.NONE));
   }
 
   @Override
@@ -109,7 +130,25 @@ public final class Monitor implements SgxDevice {
       leafDone(id, EnclsLeaf.ECREATE, 1, start, checked);
       return new CreateOutcome.Refused(checked);
     }
-    long untrusted = (untrustedSize + PAGE - 1) & -PAGE;
+    long needed = Pager.needed(maxThreads, secs.ssaFrameSize());
+    String tooMuch = pager == null ? null : pager.admit(needed);
+    if (tooMuch != null) {
+      Outcome refused = Outcome.gp(tooMuch);
+      leafDone(id, EnclsLeaf.ECREATE, 1, start, refused);
+      return new CreateOutcome.Refused(refused);
+    }
+    CreateOutcome outcome = null;
+    try {
+      outcome = create(id, secs, (untrustedSize + PAGE - 1) & -PAGE, maxThreads, start);
+      return outcome;
+    } finally {
+      if (pager != null && !(outcome instanceof CreateOutcome.Created)) {
+        pager.dismiss(needed);
+      }
+    }
+  }
+
+  private CreateOutcome create(EnclaveId id, Secs secs, long untrusted, int maxThreads, long start) {
     AddressSpace space =
         platform.create(new AddressSpaceLayout(secs.baseAddr(), secs.size(), untrusted, maxThreads));
     LooseFrame frame = epc.reserve();
@@ -121,17 +160,44 @@ public final class Monitor implements SgxDevice {
       space.close();
       return new CreateOutcome.Refused(outcome);
     }
-    adopt(id, page, space, maxThreads);
+    Enclave enclave = adopt(id, page, space, maxThreads);
+    if (pager != null) {
+      enclave.paged(pager.enclave(id, page, care(enclave), Pager.needed(maxThreads, secs.ssaFrameSize())));
+    }
     return new CreateOutcome.Created(id, page.base());
   }
 
-  private void adopt(EnclaveId id, SecsPage page, AddressSpace space, int maxThreads) {
+  private PagedEnclave.Care care(Enclave enclave) {
+    return new PagedEnclave.Care() {
+      @Override
+      public void withdraw(long[] pages, int count) {
+        try {
+          enclave.tables().withdraw(pages, count);
+        } catch (PlatformException e) {
+          died(enclave, String.valueOf(e.getMessage()));
+        }
+      }
+
+      @Override
+      public void broken(String reason) {
+        died(enclave, reason);
+      }
+
+      @Override
+      public boolean dead() {
+        return enclave.life.state() == EnclaveState.DESTROYED;
+      }
+    };
+  }
+
+  private Enclave adopt(EnclaveId id, SecsPage page, AddressSpace space, int maxThreads) {
     Enclave enclave = new Enclave(id, page, space, maxThreads);
     page.attach(
         epc.reserveElrange(page),
         new EnclaveMemory(space.enclaveBase(), space.enclave(), space::fill),
         enclave.tables());
     enclaves.add(enclave);
+    return enclave;
   }
 
   private Outcome ecreate(Secs secs, LooseFrame frame) {
@@ -161,10 +227,37 @@ public final class Monitor implements SgxDevice {
         EnclsLeaf.EADD,
         start,
         enclave -> {
-          Loader.Progress progress = Loader.add(enclave.secs(), offset, secinfo, pages, bytes, measured);
+          Loader.Progress progress = load(enclave, offset, secinfo, pages, bytes, measured);
           leafDone(id, EnclsLeaf.EADD, progress.pages(), start, progress.outcome());
           return progress.outcome();
         });
+  }
+
+  private Loader.Progress load(
+      Enclave enclave, long offset, Secinfo secinfo, @Nullable MemorySegment pages, long bytes, boolean measured) {
+    PagedEnclave paged = enclave.paged();
+    if (pager == null || paged == null) {
+      return Loader.add(enclave.secs(), offset, secinfo, pages, bytes, measured);
+    }
+    long done = 0;
+    Loader.Progress progress;
+    do {
+      // Whatever is wrong with the size shows in the first portion.
+      long portion = Math.min(bytes - done, pager.portion() * PAGE);
+      long reserved = Math.max(0, portion / PAGE);
+      pager.reserve(reserved);
+      long added = 0;
+      try {
+        MemorySegment source = pages == null ? null : pages.asSlice(done, Math.max(0, portion));
+        progress = Loader.add(enclave.secs(), offset + done, secinfo, source, portion, measured);
+        added = progress.pages();
+      } finally {
+        pager.added(paged, (offset + done) / PAGE, added, reserved);
+      }
+      done += portion;
+      progress = new Loader.Progress((done - portion) / PAGE + added, progress.outcome());
+    } while (progress.outcome().ok() && done < bytes);
+    return progress;
   }
 
   @Override
@@ -302,6 +395,10 @@ public final class Monitor implements SgxDevice {
         return unknown(id);
       }
       SecsPage secs = enclave.secs();
+      PagedEnclave paged = enclave.paged();
+      if (pager != null && paged != null) {
+        pager.forget(paged);
+      }
       long pages = secs.pages().validCount() + 1;
       enclave.release();
       Outcome outcome = Eremove.all(secs);
@@ -427,6 +524,9 @@ public final class Monitor implements SgxDevice {
   public void close() {
     for (Enclave enclave : enclaves.all()) {
       remove(enclave.id());
+    }
+    if (pager != null) {
+      pager.close();
     }
     keys.close();
   }

@@ -27,6 +27,7 @@ import org.jspecify.annotations.Nullable;
  * @param ownerEpoch IA32_SGXOWNEREPOCH: who changes it loses the keys that depend on it
  * @param random where secret numbers come from
  * @param events told of all that happens, or null: costs nothing then
+ * @param epc how large the EPC is; empty: without a limit, and then nothing is ever evicted
  */
 public record MonitorConfig(
     Optional<Digest32> launchKeyHash,
@@ -39,7 +40,8 @@ public record MonitorConfig(
     CpuSvn cpuSvn,
     Id16 ownerEpoch,
     RandomGenerator random,
-    @Nullable Consumer<MonitorEvent> events) {
+    @Nullable Consumer<MonitorEvent> events,
+    Optional<EpcLimit> epc) {
 
   /** The attribute flags that this monitor can honour. INIT is not among them: ECREATE refuses it. */
   public static final long SUPPORTED_ATTRIBUTES =
@@ -72,41 +74,49 @@ public record MonitorConfig(
         CpuSvn.of(new byte[16]),
         Id16.ZERO,
         new SecureRandom(),
-        null);
+        null,
+        Optional.empty());
   }
 
   /** The same, telling a consumer what happens. */
   public MonitorConfig withEvents(Consumer<MonitorEvent> consumer) {
     return new MonitorConfig(
         launchKeyHash, provisioning, launching, attributes, miscselect, features, maxEnclaveBits, cpuSvn, ownerEpoch,
-        random, consumer);
+        random, consumer, epc);
   }
 
   /** The same, with hosts granted PROVISIONKEY or not. */
   public MonitorConfig withProvisioning(boolean granted) {
     return new MonitorConfig(
         launchKeyHash, granted, launching, attributes, miscselect, features, maxEnclaveBits, cpuSvn, ownerEpoch,
-        random, events);
+        random, events, epc);
   }
 
   /** The same, with hosts granted EINITTOKENKEY or not. */
   public MonitorConfig withLaunching(boolean granted) {
     return new MonitorConfig(
         launchKeyHash, provisioning, granted, attributes, miscselect, features, maxEnclaveBits, cpuSvn, ownerEpoch,
-        random, events);
+        random, events, epc);
   }
 
   /** The same, with IA32_SGXLEPUBKEYHASH fixed to a signer. */
   public MonitorConfig withLaunchKeyHash(Digest32 signer) {
     return new MonitorConfig(
         Optional.of(signer), provisioning, launching, attributes, miscselect, features, maxEnclaveBits, cpuSvn,
-        ownerEpoch, random, events);
+        ownerEpoch, random, events, epc);
   }
 
   /** The same, of a processor with these features and no others. */
   public MonitorConfig withFeatures(Set<SgxFeature> there) {
     return new MonitorConfig(
         launchKeyHash, provisioning, launching, attributes, miscselect, there, maxEnclaveBits, cpuSvn, ownerEpoch,
-        random, events);
+        random, events, epc);
+  }
+
+  /** The same, with an EPC of so many pages. */
+  public MonitorConfig withEpc(EpcLimit limit) {
+    return new MonitorConfig(
+        launchKeyHash, provisioning, launching, attributes, miscselect, features, maxEnclaveBits, cpuSvn, ownerEpoch,
+        random, events, Optional.of(limit));
   }
 }

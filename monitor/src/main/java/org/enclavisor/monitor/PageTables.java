@@ -25,6 +25,8 @@ final class PageTables implements Translations {
   /** Pages on either side of a fault that are given their access along with it. */
   private static final int AROUND = 15;
 
+  private volatile int around = AROUND;
+
   private final SecsPage secs;
   private final EpcmTable entries;
   private final HostMappings host;
@@ -137,16 +139,35 @@ final class PageTables implements Translations {
         return (due & access) == access;
       }
       long from = page;
-      while (page - from < AROUND && from > 0 && late(from - 1, due)) {
+      while (page - from < around && from > 0 && late(from - 1, due)) {
         from--;
       }
       long to = page + 1;
-      while (to - page <= AROUND && late(to, due)) {
+      while (to - page <= around && late(to, due)) {
         to++;
       }
       grant(from, to, due);
       recheck(from, to, due);
       return true;
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  /** From now on a fault gives access to its own page alone: somebody wants to know which pages are used. */
+  void single() {
+    around = 0;
+  }
+
+  /** Takes the machine's access to pages away until it is needed again. */
+  void withdraw(long[] pages, int count) {
+    lock.lock();
+    try {
+      Runs runs = new Runs(false);
+      for (int i = 0; i < count; i++) {
+        runs.add(pages[i], pages[i] + 1, 0);
+      }
+      runs.flush();
     } finally {
       lock.unlock();
     }

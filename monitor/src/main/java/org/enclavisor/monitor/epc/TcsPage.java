@@ -29,6 +29,8 @@ public final class TcsPage {
   /** For a moment, its processor is being taken away: nobody's business but that of whoever takes it. */
   private static final int BORROWED = 3;
 
+  private static final long PARKED = Long.MAX_VALUE;
+
   private static final VarHandle STATE;
   private static final VarHandle ENTERED_EPOCH;
 
@@ -111,6 +113,12 @@ public final class TcsPage {
 
   /** The stay, by {@link #departures}, that somebody wants to end, for a thread that is in a leaf just then. */
   private volatile long interruptedStay = -1;
+
+  /** How many kicks have begun: under this object's lock, read by the owner. */
+  private volatile long kicksBegun;
+
+  /** How many of them have ended. */
+  private volatile long kicksEnded;
 
   private volatile int state;
 
@@ -196,6 +204,20 @@ public final class TcsPage {
     ENTERED_EPOCH.setRelease(this, epoch);
   }
 
+  /**
+   * The thread inside waits for the monitor and relies on no page any more, so that tracking need not wait for it: owner
+   * only. It has to {@link #entersAnew} before it goes on or leaves.
+   */
+  public void park() {
+    enteredEpoch = PARKED;
+  }
+
+  /** Notes the epoch of a thread that is inside already: owner only, who asks only then what it relies on. A fence. */
+  public void entersAnew(long epoch) {
+    enteredEpoch = epoch;
+    VarHandle.fullFence();
+  }
+
   /** From locked to active. */
   public void activate() {
     STATE.setRelease(this, ACTIVE);
@@ -214,6 +236,30 @@ public final class TcsPage {
   /** Whether the thread inside has been asked to leave: owner only. */
   public boolean stayInterrupted() {
     return interruptedStay == departures;
+  }
+
+  /**
+   * Interrupts the thread inside, not to get it out but to have it enter anew in the sense of {@link Tracking}.
+   *
+   * @param interrupt interrupts its processor; what it interrupts has ended when it returns
+   */
+  public synchronized void kick(Runnable interrupt) {
+    kicksBegun = kicksBegun + 1;
+    try {
+      interrupt.run();
+    } finally {
+      kicksEnded = kicksBegun;
+    }
+  }
+
+  /** How many kicks have ended, for {@link #kickedSince}. */
+  public long kicks() {
+    return kicksEnded;
+  }
+
+  /** Whether an interrupt may have been a kick: one has begun that had not ended at that count. */
+  public boolean kickedSince(long kicks) {
+    return kicksBegun != kicks;
   }
 
   /** From active to inactive: the thread has left. */

@@ -1,0 +1,19 @@
+package org.enclavisor.monitor.leaf;
+
+import org.enclavisor.monitor.Outcome;
+import org.enclavisor.monitor.epc.SecsPage;
+import org.jspecify.annotations.Nullable;
+
+/** What an asynchronous exit needs of the pages of an SSA frame. */
+public final class SsaFrames {
+  private SsaFrames() {}
+
+  /**
+   * Why a frame cannot take a thread's state; null if it can. Allocates only to refuse.
+   *
+   * @param ssa where the frame begins, from the base
+   */
+  public static Outcome.@Nullable Fault unusable(SecsPage secs, long ssa) {
+    return Entry.checkFrame(secs, ssa);
+  }
+}
