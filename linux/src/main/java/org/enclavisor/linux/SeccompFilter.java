@@ -11,10 +11,16 @@ import java.util.List;
  * <ul>
  *   <li>futex(2), waits and wakes only, on a word of the blocks, from the blocks' own two instructions;
  *   <li>sigaltstack(2) from the blocks' own instruction, naming one of the stacks in the read-only table;
- *   <li>the steward's calls, from its own instruction, with a number in the upper half of the fifth argument that only
- *       its registers and the JVM hold: they go to the JVM, which compares them with what it ordered;
+ *   <li>seccomp(2) from a new thread's own instruction, with the filter for threads;
+ *   <li>mprotect(2) from the steward's own second instruction;
+ *   <li>the steward's other calls, from its own first instruction, with a number in the upper half of the fifth argument
+ *       that only its registers and the JVM hold: they go to the JVM, which compares them with what it ordered;
  *   <li>everything else becomes SIGSYS.
  * </ul>
+ *
+ * <p>Filters belong to threads. A thread that will run enclave code puts a second one over this, as the first thing it
+ * does, that leaves it futex and sigaltstack alone; what is let through from the steward's instructions is so for the
+ * steward only, whoever jumps there.
  *
  * <p>Classic BPF over {@code struct seccomp_data} (uapi/linux/seccomp.h, uapi/linux/filter.h).
  */
@@ -32,6 +38,9 @@ final class SeccompFilter {
   private static final int TRAP = 0x00030000;
   private static final int USER_NOTIF = 0x7FC00000;
   private static final int AUDIT_ARCH_X86_64 = 0xC000003E;
+
+  /** SECCOMP_SET_MODE_FILTER. */
+  static final int SET_MODE_FILTER = 1;
 
   private static final int NUMBER = 0;
   private static final int ARCH = 4;
@@ -61,14 +70,30 @@ final class SeccompFilter {
     filter.require(ARCH, AUDIT_ARCH_X86_64);
     filter.section(Syscall.FUTEX, futex(layout, block));
     filter.section(Syscall.SIGALTSTACK, signalStack(layout, block));
+    filter.section(Syscall.MPROTECT, stewardAlone(stub));
+    filter.section(Syscall.SECCOMP, threadFilter(layout, stub));
     List<Instruction> steward = steward(stub, cookie);
     for (int call : STEWARD_CALLS) {
       filter.section(call, steward);
     }
     filter.add(RETURN, 0, 0, TRAP);
-    ByteBuffer bytes =
-        ByteBuffer.allocate(filter.program.size() * INSTRUCTION_BYTES).order(ByteOrder.LITTLE_ENDIAN);
-    for (Instruction i : filter.program) {
+    return filter.toBytes();
+  }
+
+  /** What a thread that runs enclave code puts over it. */
+  static byte[] ofThread() {
+    SeccompFilter filter = new SeccompFilter();
+    filter.add(LOAD, 0, 0, NUMBER);
+    filter.add(JUMP_EQUAL, 2, 0, Syscall.FUTEX);
+    filter.add(JUMP_EQUAL, 1, 0, Syscall.SIGALTSTACK);
+    filter.add(RETURN, 0, 0, TRAP);
+    filter.add(RETURN, 0, 0, ALLOW);
+    return filter.toBytes();
+  }
+
+  private byte[] toBytes() {
+    ByteBuffer bytes = ByteBuffer.allocate(program.size() * INSTRUCTION_BYTES).order(ByteOrder.LITTLE_ENDIAN);
+    for (Instruction i : program) {
       bytes.putShort((short) i.code).put((byte) i.jumpTrue).put((byte) i.jumpFalse).putInt(i.k);
     }
     return bytes.array();
@@ -93,16 +118,35 @@ final class SeccompFilter {
     f.add(LOAD, 0, 0, argument(0));
     f.add(AND, 0, 0, StubLayout.STACK_T_BYTES - 1);
     f.equalOrTrap(0);
-    f.require(argument(1), 0);
-    f.require(argument(1) + 4, 0);
+    f.require64(argument(1), 0);
+    f.add(RETURN, 0, 0, ALLOW);
+    return f.program;
+  }
+
+  /** Goes on with the next section if the instruction is another one. */
+  private static List<Instruction> stewardAlone(StubProgram stub) {
+    SeccompFilter f = new SeccompFilter();
+    f.add(LOAD, 0, 0, IP);
+    f.add(JUMP_EQUAL, 0, 3, (int) stub.tableSite());
+    f.add(LOAD, 0, 0, IP + 4);
+    f.add(JUMP_EQUAL, 0, 1, (int) (stub.tableSite() >>> 32));
+    f.add(RETURN, 0, 0, ALLOW);
+    return f.program;
+  }
+
+  private static List<Instruction> threadFilter(StubLayout layout, StubProgram stub) {
+    SeccompFilter f = new SeccompFilter();
+    f.require64(IP, stub.birthSite());
+    f.require64(argument(0), SET_MODE_FILTER);
+    f.require64(argument(1), 0);
+    f.require64(argument(2), layout.stub() + StubLayout.THREAD_FILTER);
     f.add(RETURN, 0, 0, ALLOW);
     return f.program;
   }
 
   private static List<Instruction> steward(StubProgram stub, int cookie) {
     SeccompFilter f = new SeccompFilter();
-    f.require(IP, (int) stub.stewardSite());
-    f.require(IP + 4, (int) (stub.stewardSite() >>> 32));
+    f.require64(IP, stub.stewardSite());
     f.require(argument(4) + 4, cookie);
     f.add(RETURN, 0, 0, USER_NOTIF);
     return f.program;
@@ -130,6 +174,11 @@ final class SeccompFilter {
     add(RETURN, 0, 0, TRAP);
     add(JUMP_GREATER, 0, 1, (int) (end - 1));
     add(RETURN, 0, 0, TRAP);
+  }
+
+  private void require64(int field, long value) {
+    require(field, (int) value);
+    require(field + 4, (int) (value >>> 32));
   }
 
   private void require(int field, int value) {

@@ -3,6 +3,7 @@ package org.enclavisor.linux;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.util.List;
 import java.util.concurrent.locks.ReentrantLock;
 import org.enclavisor.monitor.spi.PlatformException;
 import org.enclavisor.monitor.spi.ProcessDiedException;
@@ -11,8 +12,8 @@ import org.enclavisor.monitor.spi.ProcessDiedException;
  * The JVM's end of the steward, the thread in an enclave process that makes system calls to order. Thread-safe: one
  * order at a time.
  *
- * <p>The steward is always in one of two system calls that the kernel holds until we answer: its question for the next
- * order, or the order itself. Kernel and registers carry everything that counts: who asks (thread), from where (RIP),
+ * <p>The steward is in one of two system calls that the kernel holds until we answer, its question for the next order or
+ * a single order itself, or on its way through the table of orders to its next question. Kernel and registers carry everything that counts: who asks (thread), from where (RIP),
  * what (number and arguments), and how the last order went (first argument of the question). Nothing of it can be
  * written by enclave code.
  */
@@ -35,6 +36,8 @@ final class Steward implements AutoCloseable {
   private final StubProcess process;
   private final int listener;
   private final MemorySegment orderPage;
+  private final MemorySegment table;
+  private final long tableAddress;
   private final long site;
   private final long cookie;
   private long question;
@@ -43,24 +46,23 @@ final class Steward implements AutoCloseable {
   /**
    * Takes over a listener whose steward is about to ask its first question.
    *
-   * @param orderPage number and six arguments of the order, which the process can read and not write
-   * @param site what RIP is in the steward's system calls
+   * @param orders what the JVM writes and the process can read only, as {@link StubLayout} has it: number and six
+   *     arguments of a single order at ORDER, several at TABLE
+   * @param site what RIP is in the steward's questions and single orders
    */
-  Steward(StubProcess process, int listener, MemorySegment orderPage, long site, int cookie) {
+  Steward(StubProcess process, int listener, StubLayout layout, MemorySegment orders, long site, int cookie) {
     this.process = process;
     this.listener = listener;
-    this.orderPage = orderPage;
+    this.orderPage = orders.asSlice(StubLayout.ORDER, StubLayout.BASES - StubLayout.ORDER);
+    this.table = orders.asSlice(StubLayout.TABLE, (StubLayout.TABLE_ENTRIES + 1) * StubLayout.ENTRY_BYTES);
+    this.tableAddress = layout.stub() + StubLayout.TABLE;
     this.site = site;
     this.cookie = (long) cookie << 32;
     // SAFETY: takes the flag by value. Kernels before 6.6 lack it, and are only slower.
     Kernel.raw(Syscall.IOCTL, listener, NOTIF_SET_FLAGS, SYNC_WAKE_UP);
     boolean asked = false;
     try {
-      receive();
-      if (!isQuestion()) {
-        throw violated("its first call was " + describe());
-      }
-      question = notif.get(ValueLayout.JAVA_LONG, 0);
+      receiveQuestion("at first");
       asked = true;
     } finally {
       if (!asked) {
@@ -84,17 +86,13 @@ final class Steward implements AutoCloseable {
       for (int i = 0; i < ARGUMENTS; i++) {
         orderPage.set(ValueLayout.JAVA_LONG, 8 + 8L * i, i < arguments.length ? arguments[i] : 0);
       }
-      respond(question, 0, 0);
+      respond(question, StubProgram.SINGLY, 0);
       receive();
       if (!isOrdered(number, arguments)) {
         throw violated("ordered was call %d, it made %s".formatted(number, describe()));
       }
       respond(notif.get(ValueLayout.JAVA_LONG, 0), 0, CONTINUE);
-      receive();
-      if (!isQuestion()) {
-        throw violated("after its order it made " + describe());
-      }
-      question = notif.get(ValueLayout.JAVA_LONG, 0);
+      receiveQuestion("after its order");
       return argument(0);
     } finally {
       lock.unlock();
@@ -106,6 +104,62 @@ final class Steward implements AutoCloseable {
     return Kernel.check(call + " in the enclave process", order(number, arguments), arguments);
   }
 
+  /**
+   * A call of mprotect(2).
+   *
+   * @param protection of the PROT_ constants
+   */
+  record Protect(long address, long length, int protection) {}
+
+  /**
+   * Has mprotect(2) called for several ranges, in one go for as many as the table holds.
+   *
+   * @return how many were done before one failed; all, if none did
+   * @throws PlatformException if the process is gone, or anything but its question came from the steward
+   */
+  Done protect(List<Protect> calls) {
+    lock.lock();
+    try {
+      for (int from = 0; from < calls.size(); from += StubLayout.TABLE_ENTRIES) {
+        int to = Math.min(calls.size(), from + StubLayout.TABLE_ENTRIES);
+        Done done = carryOut(calls.subList(from, to));
+        if (done.error != 0) {
+          return new Done(from + done.count, done.error);
+        }
+      }
+      return new Done(calls.size(), 0);
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  /**
+   * How far a row of calls came.
+   *
+   * @param count how many succeeded
+   * @param error what the next one came to, as −errno, or 0 if there is none
+   */
+  record Done(int count, long error) {}
+
+  private Done carryOut(List<Protect> calls) {
+    if (closed) {
+      throw gone();
+    }
+    long at = 0;
+    for (Protect call : calls) {
+      table.set(ValueLayout.JAVA_LONG, at, Syscall.MPROTECT);
+      table.set(ValueLayout.JAVA_LONG, at + 8, call.address);
+      table.set(ValueLayout.JAVA_LONG, at + 16, call.length);
+      table.set(ValueLayout.JAVA_LONG, at + 24, call.protection);
+      at += StubLayout.ENTRY_BYTES;
+    }
+    table.set(ValueLayout.JAVA_LONG, at, StubProgram.END);
+    respond(question, StubProgram.BY_TABLE, 0);
+    receiveQuestion("after a table of orders");
+    long error = argument(0);
+    return new Done(error == 0 ? calls.size() : (int) ((argument(1) - tableAddress) / StubLayout.ENTRY_BYTES), error);
+  }
+
   /** The process was stopped and runs again: its question was taken back then, and is asked anew. */
   void askedAgain() {
     lock.lock();
@@ -113,14 +167,18 @@ final class Steward implements AutoCloseable {
       if (closed) {
         throw gone();
       }
-      receive();
-      if (!isQuestion()) {
-        throw violated("after a stop it made " + describe());
-      }
-      question = notif.get(ValueLayout.JAVA_LONG, 0);
+      receiveQuestion("after a stop");
     } finally {
       lock.unlock();
     }
+  }
+
+  private void receiveQuestion(String when) {
+    receive();
+    if (!isQuestion()) {
+      throw violated(when + " it made " + describe());
+    }
+    question = notif.get(ValueLayout.JAVA_LONG, 0);
   }
 
   private boolean isQuestion() {
@@ -174,10 +232,10 @@ final class Steward implements AutoCloseable {
     }
   }
 
-  private void respond(long id, int error, int flags) {
+  private void respond(long id, long value, int flags) {
     response.set(ValueLayout.JAVA_LONG, 0, id);
-    response.set(ValueLayout.JAVA_LONG, 8, 0);
-    response.set(ValueLayout.JAVA_INT, 16, error);
+    response.set(ValueLayout.JAVA_LONG, 8, value);
+    response.set(ValueLayout.JAVA_INT, 16, 0);
     response.set(ValueLayout.JAVA_INT, 20, flags);
     long result;
     do {

@@ -31,6 +31,9 @@ final class StubAddressSpace implements AddressSpace {
   /** CLONE_VM | FS | FILES | SIGHAND | THREAD | SYSVSEM: a thread, and nothing told to anybody. */
   private static final long CLONE_THREAD = 0x100 | 0x200 | 0x400 | 0x800 | 0x10000 | 0x40000;
 
+  /** Of a new thread, until it is locked up: not 0, which would be its parent's, and nothing is there. */
+  private static final long NO_STACK = 16;
+
   private final StubPlatform platform;
   private final StubLayout layout;
   private final StubFiles files;
@@ -96,8 +99,8 @@ final class StubAddressSpace implements AddressSpace {
       process = platform.keeper().start(() -> start(files));
       awaitLocked(process, memory, layout, script);
       int listener = Kernel.pidfdGetfd(process.pidfd(), script.listener());
-      MemorySegment order = memory.stub().asSlice(StubLayout.ORDER, StubLayout.BASES - StubLayout.ORDER);
-      steward = new Steward(process, listener, order, program.stewardSite(), cookie);
+      memory.prepareThreadFilter(layout);
+      steward = new Steward(process, listener, layout, memory.stub(), program.stewardSite(), cookie);
       steward.require("close", Syscall.CLOSE, script.listener());
       steward.require("prctl(PR_SET_DUMPABLE)", Syscall.PRCTL, PR_SET_DUMPABLE, 0);
       steward.require("munmap", Syscall.MUNMAP, layout.stub() + StubLayout.SCRIPT, StubLayout.SCRIPT_BYTES);
@@ -185,12 +188,19 @@ final class StubAddressSpace implements AddressSpace {
     ranges.forEach(range -> range.within(layout.enclaveBytes()));
     requireAlive();
     requireRunning();
+    List<Steward.Protect> calls = new ArrayList<>(ranges.size());
     for (Range range : ranges) {
       patches.drop(range.offset(), range.length(), range.permissions());
-      steward.require(
-          "mprotect", Syscall.MPROTECT, layout.enclave() + range.offset(), range.length(),
-          protection(range.permissions()));
+      calls.add(
+          new Steward.Protect(layout.enclave() + range.offset(), range.length(), protection(range.permissions())));
+    }
+    Steward.Done done = steward.protect(calls);
+    for (Range range : ranges.subList(0, done.count())) {
       permissions.set(range.offset(), range.length(), range.permissions());
+    }
+    if (done.error() != 0) {
+      Steward.Protect refused = calls.get(done.count());
+      Kernel.check("mprotect in the enclave process", done.error(), refused.address(), refused.length());
     }
   }
 
@@ -416,7 +426,7 @@ final class StubAddressSpace implements AddressSpace {
     int index = tids.size();
     memory.prepareBlock(layout, index, LinuxMachine.INSTANCE.xsaveBytes());
     long stack = layout.block(index) + layout.blockBytes() - 64;
-    int tid = (int) steward.require("clone", Syscall.CLONE, CLONE_THREAD, stack);
+    int tid = (int) steward.require("clone", Syscall.CLONE, CLONE_THREAD, NO_STACK, stack);
     MemorySegment mailbox = memory.block(layout, index).asSlice(StubLayout.MAILBOX);
     long deadline = System.nanoTime() + START_PATIENCE_NANOS;
     while (((int) Mailbox.INT.getAcquire(mailbox, (long) Mailbox.CONTROL) & Mailbox.GUEST) != 0) {

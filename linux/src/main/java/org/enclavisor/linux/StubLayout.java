@@ -11,7 +11,8 @@ import org.enclavisor.monitor.spi.PlatformException;
  *   +0x0000  common text: start, steward, signal entry, dispatch      r-x  program
  *   +0x2000  trampolines, one for each patched site                   r-x  (the JVM writes)
  *   +0x3000  orders, signal stacks, FS bases of the processors        r--  (the JVM writes)
- *   +0x4000  the start script, unmapped before enclave code runs      r--  program
+ *   +0x4000  a table of orders, the filter of new threads             r--  (the JVM writes)
+ *   +0x5000  the start script, unmapped before enclave code runs      r--  program
  *   +0x10000 one block for each logical processor:
  *              +0x0000  block text                                    r-x  program
  *              +0x1000  {@link Mailbox}, XSAVE area, signal stack      rw-
@@ -30,8 +31,19 @@ record StubLayout(
   static final int ORDERS = 0x3000;
   static final int ORDER = ORDERS;
   static final int BASES = ORDERS + 0x40;
-  static final int SCRIPT = 0x4000;
-  static final int SCRIPT_BYTES = 0xC000;
+  static final int TABLE = 0x4000;
+
+  /** An entry of the table: the number of a call and three arguments. */
+  static final int ENTRY_BYTES = 32;
+
+  /** How many orders there may be at once; behind them one that ends the table. */
+  static final int TABLE_ENTRIES = 96;
+
+  /** The {@code struct sock_fprog} of {@link SeccompFilter#ofThread} and the filter behind it. */
+  static final int THREAD_FILTER = TABLE + 0xE00;
+
+  static final int SCRIPT = 0x5000;
+  static final int SCRIPT_BYTES = 0xB000;
   static final int BLOCKS = 0x10000;
   static final int MAILBOX = 0x1000;
   static final int BLOCK_TEXT_BYTES = 0x1000;

@@ -53,6 +53,15 @@ record StubMemory(
     mailbox.set(ValueLayout.JAVA_INT, Mailbox.CONTROL, Mailbox.GUEST);
   }
 
+  /** Writes the filter that new threads put on, and the {@code struct sock_fprog} that names it. */
+  void prepareThreadFilter(StubLayout layout) {
+    byte[] filter = SeccompFilter.ofThread();
+    long program = StubLayout.THREAD_FILTER;
+    stub.set(ValueLayout.JAVA_SHORT, program, (short) (filter.length / SeccompFilter.INSTRUCTION_BYTES));
+    stub.set(ValueLayout.JAVA_LONG, program + 8, layout.stub() + program + 16);
+    MemorySegment.copy(filter, 0, stub, ValueLayout.JAVA_BYTE, program + 16, filter.length);
+  }
+
   @Override
   public void close() {
     arena.close();

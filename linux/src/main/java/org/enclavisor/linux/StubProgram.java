@@ -24,12 +24,20 @@ import org.enclavisor.linux.asm.Mem;
  *
  * <p>The steward keeps all it has in registers and reads only memory that the process cannot write: enclave code that
  * runs beside it has nothing to change. It asks for its next order by a system call that the JVM answers
- * (seccomp user notification), carries it out as a second such call, which the JVM compares with what it ordered, and
- * tells the result in a register of the next question.
+ * (seccomp user notification). The answer is 0 for a single order, which it carries out as a second such call, which the
+ * JVM compares with what it ordered; or 1 for the table of orders, which it carries out at once, for its thread is the
+ * only one whose filter lets these calls pass. The
+ * result is the first argument of the next question, and the second tells at which entry of the table it was.
  */
 final class StubProgram {
   /** The steward's question. No kernel has a call of this number: were it ever let through, it would do nothing. */
   static final int NEXT = 4000;
+
+  /** The answer to a question that stands for one order. */
+  static final int SINGLY = 0;
+
+  /** The answer that stands for the table of orders. */
+  static final int BY_TABLE = 1;
 
   /** An entry of the start script: number, six arguments, expected result. */
   static final int STEP_BYTES = 64;
@@ -46,6 +54,8 @@ final class StubProgram {
   private final StubLayout layout;
   private final Assembler a;
   private final Label stewardCall = new Label();
+  private final Label tableCall = new Label();
+  private final Label birthCall = new Label();
   private final Label birth = new Label();
   private final Label signal = new Label();
   private final Label dispatch = new Label();
@@ -58,9 +68,7 @@ final class StubProgram {
     a.padTo(ElfFile.HEADER_BYTES);
     start();
     steward();
-    // A new thread has the steward's registers, and the next fault would show them to the enclave: not the cookie.
-    a.bind(birth).xor32(R15, R15).xor32(R8, R8);
-    toBlock(block.birthOffset());
+    birth(block);
     a.bind(signal);
     toBlock(block.signalOffset());
     dispatch(block);
@@ -75,9 +83,19 @@ final class StubProgram {
     return layout.stub() + ElfFile.HEADER_BYTES;
   }
 
-  /** The address that RIP holds after the steward's only SYSCALL instruction. */
+  /** The address that RIP holds after the SYSCALL of the steward's questions and single orders. */
   long stewardSite() {
     return a.addressOf(stewardCall) + 2;
+  }
+
+  /** The same of the SYSCALL by which it carries out the table. */
+  long tableSite() {
+    return a.addressOf(tableCall) + 2;
+  }
+
+  /** The same of the SYSCALL by which a new thread locks itself up. */
+  long birthSite() {
+    return a.addressOf(birthCall) + 2;
   }
 
   /** Where the kernel delivers every signal. */
@@ -124,22 +142,47 @@ final class StubProgram {
 
   private void steward() {
     Label question = new Label();
-    Label answered = new Label();
+    Label table = new Label();
+    Label entry = new Label();
+    Label done = new Label();
     a.mov(R15, Mem.abs(layout.stub() + StubLayout.SCRIPT));
     a.xor32(RSP, RSP); // tells the steward from a thread that it has just borne
     a.movImm32(Mem.abs(layout.block(0) + StubLayout.MAILBOX + Mailbox.READY), 1);
     a.xor32(RAX, RAX);
     a.bind(question);
-    a.mov(RDI, RAX).mov(R8, R15).mov32(RAX, NEXT).mov32(RBX, 1);
+    a.mov(RDI, RAX).mov(RSI, RBX).mov(R8, R15).mov32(RAX, NEXT).mov32(RBX, 1);
     a.bind(stewardCall);
     a.syscall();
     a.test(RSP, RSP).jcc(Condition.NOT_EQUAL, birth);
     a.test32(RBX, RBX).jcc(Condition.EQUAL, question);
-    a.bind(answered);
+    a.test(RAX, RAX).jcc(Condition.NOT_EQUAL, table);
     long order = layout.stub() + StubLayout.ORDER;
     a.mov(RAX, Mem.abs(order)).mov(RDI, Mem.abs(order + 8)).mov(RSI, Mem.abs(order + 16));
     a.mov(RDX, Mem.abs(order + 24)).mov(R10, Mem.abs(order + 32)).mov(R8, Mem.abs(order + 40));
     a.mov(R9, Mem.abs(order + 48)).or(R8, R15).xor32(RBX, RBX).jmp(stewardCall);
+    a.bind(table).lea(RBX, Mem.abs(layout.stub() + StubLayout.TABLE));
+    a.bind(entry);
+    a.mov(RAX, Mem.at(RBX, 0)).cmp(RAX, (int) END).jcc(Condition.EQUAL, done);
+    a.mov(RDI, Mem.at(RBX, 8)).mov(RSI, Mem.at(RBX, 16)).mov(RDX, Mem.at(RBX, 24));
+    a.bind(tableCall).syscall();
+    a.test(RAX, RAX).jcc(Condition.NOT_EQUAL, question);
+    a.add(RBX, StubLayout.ENTRY_BYTES).jmp(entry);
+    a.bind(done).xor32(RAX, RAX).jmp(question);
+  }
+
+  /**
+   * A new thread has the steward's registers and its filter, and a stack that is none: a signal would end the process.
+   * It puts the threads' filter over the other, and only then comes to where enclave code could get hold of it.
+   */
+  private void birth(StubBlock block) {
+    Label locked = new Label();
+    a.bind(birth).xor32(R15, R15).xor32(R8, R8).mov(RBX, RDX);
+    a.mov32(RDI, SeccompFilter.SET_MODE_FILTER).xor32(RSI, RSI);
+    a.lea(RDX, Mem.abs(layout.stub() + StubLayout.THREAD_FILTER)).mov32(RAX, Syscall.SECCOMP);
+    a.bind(birthCall).syscall();
+    a.test(RAX, RAX).jcc(Condition.EQUAL, locked).ud2();
+    a.bind(locked).mov(RSP, RBX);
+    toBlock(block.birthOffset());
   }
 
   /** The stack's address tells the block; every register is free. */

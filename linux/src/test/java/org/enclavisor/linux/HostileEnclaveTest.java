@@ -223,11 +223,15 @@ class HostileEnclaveTest {
       if (number == UPROBE) {
         continue;
       }
-      for (int site = 0; site < 4; site++) {
+      for (int site = 0; site < 6; site++) {
         var registers = jumpTo(0, seeded);
         registers.rip = site(site) - 2;
         registers.rax = number;
-        boolean itsOwn = site == 3 ? number == Syscall.SIGALTSTACK : site < 3 && number == Syscall.FUTEX;
+        boolean itsOwn = switch (site) {
+          case 1, 2 -> number == Syscall.FUTEX;
+          case 3 -> number == Syscall.SIGALTSTACK;
+          default -> false;
+        };
         var old = testbed;
         int pid = ((StubAddressSpace) testbed.space()).pid();
         String mapsBefore = maps(pid);
@@ -243,19 +247,49 @@ class HostileEnclaveTest {
     }
   }
 
-  /** 0: the steward's, 1 and 2: the futex calls', 3: sigaltstack's; the address behind each. */
+  /**
+   * 0: the steward's, 1 and 2: the futex calls', 3: sigaltstack's, 4: the steward's for the table of orders, 5: a new
+   * thread's; the address behind each.
+   */
   private long site(int which) {
     StubBlock block = block();
     return switch (which) {
       case 0 -> new StubProgram(layout(), block).stewardSite();
       case 1 -> layout().block(1) + block.wakeSite();
       case 2 -> layout().block(0) + block.sleepSite();
-      default -> layout().block(0) + block.stackSite();
+      case 3 -> layout().block(0) + block.stackSite();
+      case 4 -> new StubProgram(layout(), block).tableSite();
+      default -> new StubProgram(layout(), block).birthSite();
     };
   }
 
   private static String maps(int pid) throws IOException {
     return Files.readString(Path.of("/proc/" + pid + "/maps"));
+  }
+
+  /** What passes without a question from the steward's instructions does so in its own thread only. */
+  @Test
+  void theStewardsTableIsForTheStewardAlone() throws IOException {
+    int pid = ((StubAddressSpace) testbed.space()).pid();
+    String maps = maps(pid);
+    for (int site : new int[] {4, 5}) {
+      for (int call : new int[] {Syscall.MPROTECT, Syscall.SECCOMP}) {
+        var registers = testbed.at(site(site) - 2);
+        registers.rax = call;
+        registers.rdi = call == Syscall.MPROTECT ? testbed.address(0) : SeccompFilter.SET_MODE_FILTER;
+        registers.rsi = call == Syscall.MPROTECT ? 0x1000 : 0;
+        registers.rdx = call == Syscall.MPROTECT ? 7 : layout().stub() + StubLayout.THREAD_FILTER;
+        assertThat(attack(registers)).isEqualTo(new Exit.Fault(6, 0, 0));
+      }
+    }
+    // The whole way: all permissions for a page of code, by the table that the steward was given for the page before.
+    testbed.space().protect(0x3000, 0x1000, org.enclavisor.isa.Permissions.RWX);
+    testbed.space().protect(0x3000, 0x1000, org.enclavisor.isa.Permissions.RX);
+    for (long before = 0; before < 64; before++) {
+      attack(jumpTo(site(4) - before, Seeded.of(before)));
+    }
+    assertThat(maps(((StubAddressSpace) testbed.space()).pid())).doesNotContain("rwxs");
+    assertThat(maps).doesNotContain("rwxs");
   }
 
   /**

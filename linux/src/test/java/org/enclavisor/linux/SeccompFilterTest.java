@@ -23,6 +23,10 @@ class SeccompFilterTest {
       ByteBuffer.wrap(SeccompFilter.of(layout, stub, block, COOKIE)).order(ByteOrder.LITTLE_ENDIAN);
 
   private int verdict(int arch, int number, long ip, long... arguments) {
+    return verdict(filter, arch, number, ip, arguments);
+  }
+
+  private static int verdict(ByteBuffer filter, int arch, int number, long ip, long... arguments) {
     var data = ByteBuffer.allocate(64).order(ByteOrder.LITTLE_ENDIAN).putInt(number).putInt(arch).putLong(ip);
     for (long argument : arguments) {
       data.putLong(argument);
@@ -97,12 +101,40 @@ class SeccompFilterTest {
   }
 
   @Test
+  void theTableIsForPermissionsOnly() {
+    assertThat(verdict(X86_64, Syscall.MPROTECT, stub.tableSite(), 1, 2, 3)).isEqualTo(ALLOW);
+    assertThat(verdict(X86_64, Syscall.MPROTECT, stub.tableSite() + (1L << 32), 1, 2, 3)).isEqualTo(TRAP);
+    assertThat(verdict(X86_64, Syscall.MPROTECT, stub.birthSite(), 1, 2, 3)).isEqualTo(TRAP);
+    assertThat(verdict(X86_64, Syscall.MMAP, stub.tableSite(), 1, 2, 3)).isEqualTo(TRAP);
+    assertThat(verdict(I386, Syscall.MPROTECT, stub.tableSite(), 1, 2, 3)).isEqualTo(TRAP);
+  }
+
+  @Test
+  void aNewThreadMayPutOnItsOwnFilterAndNoOther() {
+    long program = layout.stub() + StubLayout.THREAD_FILTER;
+    assertThat(verdict(X86_64, Syscall.SECCOMP, stub.birthSite(), 1, 0, program)).isEqualTo(ALLOW);
+    assertThat(verdict(X86_64, Syscall.SECCOMP, stub.birthSite(), 1, 0, program + 8)).isEqualTo(TRAP);
+    assertThat(verdict(X86_64, Syscall.SECCOMP, stub.birthSite(), 1, 8, program)).isEqualTo(TRAP);
+    assertThat(verdict(X86_64, Syscall.SECCOMP, stub.birthSite(), 0, 0, program)).isEqualTo(TRAP);
+    assertThat(verdict(X86_64, Syscall.SECCOMP, stub.tableSite(), 1, 0, program)).isEqualTo(TRAP);
+  }
+
+  @Test
+  void aThreadOfTheEnclaveHasNothingOfTheSteward() {
+    var threads = ByteBuffer.wrap(SeccompFilter.ofThread()).order(ByteOrder.LITTLE_ENDIAN);
+    for (int number = -1; number < 5000; number++) {
+      boolean passes = number == Syscall.FUTEX || number == Syscall.SIGALTSTACK;
+      assertThat(verdict(threads, X86_64, number, 0)).as("call %d", number).isEqualTo(passes ? ALLOW : TRAP);
+    }
+  }
+
+  @Test
   void nothingElsePasses() {
     long secret = (long) COOKIE << 32;
     var passing = new java.util.TreeSet<Integer>();
     for (int number = -1; number < 5000; number++) {
       for (long ip : new long[] {
-        stub.stewardSite(), layout.block(0) + block.wakeSite(), layout.block(0) + block.stackSite(), layout.enclave()
+        stub.stewardSite(), stub.tableSite(), stub.birthSite(), layout.block(0) + block.wakeSite(), layout.block(0) + block.stackSite(), layout.enclave()
       }) {
         if (verdict(X86_64, number, ip, layout.block(0) + StubLayout.MAILBOX, 0, 0, 0, secret, 0) != TRAP) {
           passing.add(number);

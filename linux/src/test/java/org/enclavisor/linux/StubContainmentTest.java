@@ -82,10 +82,21 @@ class StubContainmentTest {
         }
         assertThat(count).as("the steward and two processors").isEqualTo(3);
       }
+      Path steward = process.resolve("task/" + pid(testbed));
+      int filters = filters(steward);
+      try (var tasks = Files.newDirectoryStream(process.resolve("task"))) {
+        for (Path task : tasks) {
+          assertThat(filters(task)).as("filters of %s", task).isEqualTo(task.equals(steward) ? filters : filters + 1);
+        }
+      }
       assertThat(Files.readString(process.resolve("limits"))).containsPattern("Max core file size +0 +0");
       // A process that is not dumpable shows its files as root's. That says something only if we are not root.
       assertThat(Files.getAttribute(process.resolve("maps"), "unix:uid")).isEqualTo(0);
     }
+  }
+
+  private static int filters(Path task) throws IOException {
+    return Integer.parseInt(status(task, "Seccomp_filters").getFirst().split(": ")[1]);
   }
 
   /** Signals from other processes mean nothing, unless they kill. */

@@ -1,0 +1,84 @@
+package org.enclavisor.linux;
+
+import java.lang.foreign.Arena;
+import java.lang.foreign.ValueLayout;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import org.enclavisor.isa.Permissions;
+import org.enclavisor.monitor.spi.AddressSpace;
+import org.enclavisor.monitor.spi.AddressSpace.Range;
+import org.enclavisor.monitor.spi.AddressSpaceLayout;
+
+/**
+ * Measures how much more it costs to take pages away from an enclave process than to do the same in one's own: medians
+ * of single operations, the two kinds in turn, on touched pages of shared memory with neighbours of another kind.
+ */
+public final class ShootDownBench {
+  private static final int SAMPLES = 2_000;
+  private static final int PAGE = Kernel.PAGE;
+  private static final long BYTES = 1 << 22;
+
+  private ShootDownBench() {}
+
+  public static void main(String[] arguments) {
+    for (WaitPolicy policy : WaitPolicy.values()) {
+      try (var platform = StubPlatform.open(StubOptions.DEFAULT.waiting(policy));
+          var space = platform.create(new AddressSpaceLayout(0, BYTES, 0, 1)); Arena arena = Arena.ofShared()) {
+        int file = Kernel.memfd("own", BYTES);
+        var own = Kernel.mapShared(file, BYTES, arena);
+        for (long page = 0; page < BYTES; page += PAGE) {
+          own.set(ValueLayout.JAVA_BYTE, page, (byte) 1);
+          space.enclave().set(ValueLayout.JAVA_BYTE, page, (byte) 1);
+        }
+        space.protect(0, BYTES, Permissions.RW);
+        for (int batch : new int[] {1, 4, 16, 64}) {
+          compare(policy, space, own.address(), batch, 0);
+        }
+        compare(policy, space, own.address(), 1, 1_000_000);
+        Kernel.close(file);
+      }
+    }
+  }
+
+  /** @param pause nanoseconds between two operations, in which the other side may fall asleep */
+  private static void compare(WaitPolicy policy, AddressSpace space, long own, int batch, long pause) {
+    long[] kernel = new long[pause > 0 ? SAMPLES / 4 : SAMPLES];
+    long[] ours = new long[kernel.length];
+    for (int i = 0; i < kernel.length; i++) {
+      boolean down = i % 2 == 0;
+      List<Range> ranges = new ArrayList<>();
+      for (int p = 0; p < batch; p++) {
+        ranges.add(new Range((2L * p + 1) * PAGE, PAGE, down ? Permissions.NONE : Permissions.RW));
+      }
+      idle(pause);
+      long start = System.nanoTime();
+      for (Range range : ranges) {
+        // SAFETY: memory of this benchmark's own, which nobody touches.
+        Kernel.raw(Syscall.MPROTECT, own + range.offset(), PAGE, range.permissions().bits());
+      }
+      kernel[i] = System.nanoTime() - start;
+      idle(pause);
+      start = System.nanoTime();
+      space.protect(ranges);
+      ours[i] = System.nanoTime() - start;
+    }
+    double k = median(kernel) / batch;
+    double o = median(ours) / batch;
+    System.out.printf("%-9s %2d pages, %4d us between: kernel %.2f us, protect %.2f us, more: %.2f us a page%n",
+        policy, batch, pause / 1000, k, o, o - k);
+  }
+
+  private static void idle(long nanos) {
+    long end = System.nanoTime() + nanos;
+    while (nanos > 0 && System.nanoTime() < end) {
+      Thread.onSpinWait();
+    }
+  }
+
+  private static double median(long[] nanos) {
+    long[] sorted = Arrays.copyOfRange(nanos, nanos.length / 4, nanos.length);
+    Arrays.sort(sorted);
+    return sorted[sorted.length / 2] / 1000.0;
+  }
+}
