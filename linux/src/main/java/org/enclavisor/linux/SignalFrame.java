@@ -47,7 +47,15 @@ public final class SignalFrame {
   static final int INFO_CODE = 8;
 
   private static final int VECTORS = 32;
+  private static final int GENERAL_PROTECTION = 13;
   private static final int PAGE_FAULT = 14;
+
+  /** #DE, #DB, #BP, #OF, #BR, #UD, #TS, #NP, #SS, #GP, #PF, #MF, #AC, #XM, #CP: what a program can come to. */
+  private static final int RAISED_BY_PROGRAMS =
+      1 | 1 << 1 | 1 << 3 | 1 << 4 | 1 << 5 | 1 << 6 | 0xF << 10 | 1 << 14 | 1 << 16 | 1 << 17 | 1 << 19 | 1 << 21;
+
+  /** Bits of a page fault's error code but the SGX bit, which the monitor sets. */
+  private static final int PAGE_FAULT_CODE = 0x7FFF;
 
   private SignalFrame() {}
 
@@ -64,11 +72,21 @@ public final class SignalFrame {
       return Optional.empty();
     }
     long vector = area.get(JAVA_LONG, ucontext + TRAP);
-    int errorCode = (int) area.get(JAVA_LONG, ucontext + ERROR) & 0xffff;
+    long errorCode = area.get(JAVA_LONG, ucontext + ERROR);
     long cr2 = area.get(JAVA_LONG, ucontext + CR2);
     if (vector < 0 || vector >= VECTORS) {
       return Optional.empty();
     }
-    return Optional.of(new Exit.Fault((int) vector, errorCode, vector == PAGE_FAULT ? cr2 : 0));
+    return Optional.of(fault(vector, errorCode, cr2));
+  }
+
+  /** The exception of three words that may be made up: one that programs can raise, with 16 bits of error code. */
+  static Exit.Fault fault(long vector, long errorCode, long cr2) {
+    if (vector < 0 || vector >= VECTORS || (RAISED_BY_PROGRAMS >>> vector & 1) == 0) {
+      return new Exit.Fault(GENERAL_PROTECTION, 0, 0);
+    }
+    return vector == PAGE_FAULT
+        ? new Exit.Fault(PAGE_FAULT, (int) errorCode & PAGE_FAULT_CODE, cr2)
+        : new Exit.Fault((int) vector, (int) errorCode & 0xFFFF, 0);
   }
 }

@@ -33,6 +33,7 @@ final class Steward implements AutoCloseable {
   private final Arena arena = Arena.ofShared();
   private final MemorySegment notif = arena.allocate(NOTIF_BYTES, 8);
   private final MemorySegment response = arena.allocate(RESPONSE_BYTES, 8);
+  private final MemorySegment polled = arena.allocate(8, 8);
   private final StubProcess process;
   private final int listener;
   private final MemorySegment orderPage;
@@ -58,6 +59,8 @@ final class Steward implements AutoCloseable {
     this.tableAddress = layout.stub() + StubLayout.TABLE;
     this.site = site;
     this.cookie = (long) cookie << 32;
+    polled.set(ValueLayout.JAVA_INT, 0, listener);
+    polled.set(ValueLayout.JAVA_SHORT, 4, (short) POLLIN);
     // SAFETY: takes the flag by value. Kernels before 6.6 lack it, and are only slower.
     Kernel.raw(Syscall.IOCTL, listener, NOTIF_SET_FLAGS, SYNC_WAKE_UP);
     boolean asked = false;
@@ -216,7 +219,9 @@ final class Steward implements AutoCloseable {
   private void receive() {
     long result;
     do {
-      long events = Kernel.poll(listener, POLLIN, PATIENCE_MILLIS);
+      // SAFETY: one struct pollfd of eight bytes.
+      long events = Kernel.raw(Syscall.POLL, polled.address(), 1, PATIENCE_MILLIS);
+      events = events <= 0 ? events : polled.get(ValueLayout.JAVA_SHORT, 6) & 0xFFFF;
       if (events == 0) {
         throw violated("its steward did not answer within " + PATIENCE_MILLIS + " ms");
       }

@@ -44,7 +44,6 @@ final class StubProcessor implements LogicalProcessor {
   private static final int EEXIT = 4;
   private static final int INVALID_OPCODE = 6;
   private static final int GENERAL_PROTECTION = 13;
-  private static final int PAGE_FAULT = 14;
   private static final int SINGLE_STEP = 1;
   private static final int BREAKPOINT = 3;
   private static final int SYSCALL_BYTES = 2;
@@ -215,7 +214,7 @@ final class StubProcessor implements LogicalProcessor {
     }
     trapState = mailboxInEnclave + state;
     long vector = f.get(JAVA_LONG, SignalFrame.TRAP);
-    int error = (int) f.get(JAVA_LONG, SignalFrame.ERROR);
+    long error = f.get(JAVA_LONG, SignalFrame.ERROR);
     long cr2 = f.get(JAVA_LONG, SignalFrame.CR2);
     Exit exit = classify(r, mailbox.get(JAVA_INT, Mailbox.SIGNAL), forced, vector, error, cr2);
     if (exit != Exit.Enclu.INSTANCE) {
@@ -224,7 +223,7 @@ final class StubProcessor implements LogicalProcessor {
     return exit;
   }
 
-  private Exit classify(Registers r, int signal, boolean forced, long vector, int error, long cr2) {
+  private Exit classify(Registers r, int signal, boolean forced, long vector, long error, long cr2) {
     if (signal == StubProcess.INTERRUPT) {
       return Exit.Interrupt.INSTANCE;
     }
@@ -236,9 +235,8 @@ final class StubProcessor implements LogicalProcessor {
     if (r.rip == space.unknownBaseTrap()) {
       return atTrampoline(r, r.rax);
     }
-    // The step that a jump took, in place of MOV and ENCLU.
     if (vector == SINGLE_STEP && space.trampolineAt(r.rip) >= 0) {
-      return atTrampoline(r, savedBy(r.rflags, space.trampolineAt(r.rip)));
+      return steppedOverMov(r, space.patches().siteOf(space.trampolineAt(r.rip)));
     }
     if (vector == BREAKPOINT) {
       r.rip -= space.breakpointBytes(r.rip);
@@ -251,13 +249,17 @@ final class StubProcessor implements LogicalProcessor {
       space.patch(r.rip, r.rax);
       return Exit.Enclu.INSTANCE;
     }
-    int known = vector >= 0 && vector < 32 ? (int) vector : GENERAL_PROTECTION;
-    return new Exit.Fault(known, error, known == PAGE_FAULT ? cr2 : 0);
+    return SignalFrame.fault(vector, error, cr2);
   }
 
-  /** RAX as a trampoline would have made it. */
-  private static long savedBy(long flags, int trampoline) {
-    return (long) trampoline << 16 | (flags & LAHF_FLAGS) << 8 | ((flags & OVERFLOW) != 0 ? 1 : 0);
+  /** The step was the jump in place of MOV, which has changed nothing yet: RIP is what the MOV leads to, the ENCLU. */
+  private static Exit steppedOverMov(Registers r, long site) {
+    if (site == -1) {
+      return new Exit.Fault(GENERAL_PROTECTION, 0, 0);
+    }
+    r.rax = EEXIT;
+    r.rip = site;
+    return new Exit.Fault(SINGLE_STEP, 0, 0);
   }
 
   private static boolean canonical(long address) {

@@ -20,6 +20,7 @@ import org.enclavisor.monitor.spi.AddressSpaceLayout;
 import org.enclavisor.monitor.spi.Exit;
 import org.enclavisor.monitor.spi.Extended;
 import org.enclavisor.monitor.spi.LogicalProcessor;
+import org.enclavisor.monitor.spi.ProcessDiedException;
 import org.enclavisor.monitor.spi.Registers;
 import org.enclavisor.testkit.Code;
 import org.enclavisor.testkit.Seeded;
@@ -464,6 +465,65 @@ class HostileEnclaveTest {
     assertThat(second).isNotInstanceOf(Exit.Death.class);
     assertThat(testbed.untrusted(0)).isBetween(count, count + 1);
     assertThat(testbed.word(Testbed.DATA)).isEqualTo(99);
+  }
+
+  /** The same, and the space is made to stand still: whatever it pretends, the kernel says that it has stopped. */
+  @Test
+  void pretendsToHaveLeftAndIsStoppedAllTheSame() throws InterruptedException {
+    long rip = testbed.program(CODE_AT, c -> {
+      var loop = c.label();
+      c.store(RBX, 0, RAX).bind(loop).lockInc(RCX, 0).lockInc(RDX, 0).jmp(loop);
+    });
+    var registers = testbed.at(rip);
+    registers.rbx = layout().block(0) + StubLayout.MAILBOX + Mailbox.CONTROL;
+    registers.rcx = testbed.space().untrustedBase();
+    registers.rdx = testbed.address(Testbed.DATA);
+    assertThat(attack(registers)).isNotInstanceOf(Exit.Death.class);
+    for (int i = 0; i < 10; i++) {
+      testbed.awaitUntrusted(0, testbed.untrusted(0) + 1000);
+      testbed.space().quiesce();
+      long written = testbed.word(Testbed.DATA);
+      long count = testbed.untrusted(0);
+      Thread.sleep(2);
+      assertThat(testbed.word(Testbed.DATA)).isEqualTo(written);
+      assertThat(testbed.untrusted(0)).isEqualTo(count);
+      testbed.space().resume();
+    }
+  }
+
+  /** Its processors wake each other, sleep where honest ones sleep, and scribble over each other's control words. */
+  @Test
+  void standsStillWhateverItsThreadsDo() throws InterruptedException {
+    LogicalProcessor other = testbed.processor();
+    var seeded = Seeded.named("standsStillWhateverItsThreadsDo");
+    for (int i = 0; i < 20; i++) {
+      long victim = layout().block(i % 2) + StubLayout.MAILBOX + Mailbox.CONTROL;
+      long rip = testbed.program(CODE_AT, c -> {
+        var loop = c.label();
+        c.bind(loop).store(RBX, 0, RAX).lockInc(RCX, 0).jmp(loop);
+      });
+      var attacker = testbed.at(rip);
+      attacker.rax = seeded.below(4);
+      attacker.rbx = victim;
+      attacker.rcx = testbed.space().untrustedBase();
+      var first = Testbed.start(processor, attacker);
+      var second = Testbed.start(other, jumpTo(layout().block(1) + seeded.below(block().text().length), seeded));
+      Thread.sleep(1);
+      try {
+        testbed.space().quiesce();
+        long count = testbed.untrusted(0);
+        Thread.sleep(1);
+        assertThat(testbed.untrusted(0)).isEqualTo(count);
+        testbed.space().resume();
+      } catch (ProcessDiedException e) {
+        assertThat(e).hasMessageContaining("enclave"); // ended is stopped too
+      }
+      testbed.close();
+      assertThat(Testbed.await(first)).isNotNull();
+      assertThat(Testbed.await(second)).isNotNull();
+      fresh();
+      other = testbed.processor();
+    }
   }
 
   /** A loop that nothing but an interrupt ends, with its stack nowhere. */

@@ -2,9 +2,10 @@ package org.enclavisor.linux;
 
 import org.enclavisor.monitor.spi.AddressSpace;
 import org.enclavisor.monitor.spi.Platform;
+import org.enclavisor.testkit.NativeContract;
 import org.enclavisor.testkit.PlatformContract;
 
-class StubPlatformContractTest extends PlatformContract {
+class StubPlatformContractTest extends PlatformContract implements NativeContract {
   @Override
   protected Platform open() {
     return StubPlatform.open();

@@ -1,5 +1,6 @@
 package org.enclavisor.testkit;
 
+import static java.lang.foreign.ValueLayout.JAVA_BYTE;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.enclavisor.testkit.Contract.assertEnclu;
 import static org.enclavisor.testkit.Reg.R8;
@@ -11,9 +12,12 @@ import static org.enclavisor.testkit.Testbed.DATA;
 
 import java.util.ArrayList;
 import java.util.concurrent.CompletableFuture;
+import org.enclavisor.isa.Permissions;
+import org.enclavisor.monitor.spi.AddressSpace;
 import org.enclavisor.monitor.spi.Exit;
 import org.enclavisor.monitor.spi.Extended;
 import org.enclavisor.monitor.spi.LogicalProcessor;
+import org.enclavisor.monitor.spi.Registers;
 import org.junit.jupiter.api.Test;
 
 /** Several processors run at the same time in one memory. */
@@ -125,6 +129,55 @@ interface ParallelContract extends Contract {
         default -> assertThat(((Exit.Fault) exit).address()).isEqualTo(page);
       }
       assertThat(registers).hasToString(given.toString());
+    }
+  }
+
+  /**
+   * A debugger's breakpoint: the monitor changes a page of code in which threads run, and sets its permissions again;
+   * then all of them come to the new bytes. The page has ENCLU sites that have been used, so that a platform that has
+   * something of its own there must bring it up to date.
+   */
+  @Test
+  default void codeThatTheMonitorChangesIsNewForEveryThread() {
+    int processors = 2;
+    long page = 0x1000;
+    try (var testbed = new Testbed(platform(), processors)) {
+      AddressSpace space = testbed.space();
+      // loop: jmp page; back: jmp loop. page: lock inc [rbx]; jmp back; 64: mov eax, 4; enclu
+      long loop = testbed.address(0);
+      testbed.program(page, c -> c.lockInc(RBX, 0).jmp(R8).padTo(64).enclu(4));
+      testbed.program(c -> c.jmp(RCX));
+      var cpus = new ArrayList<LogicalProcessor>();
+      var all = new ArrayList<Registers>();
+      for (int i = 0; i < processors; i++) {
+        cpus.add(testbed.processor());
+        for (int turn = 0; turn < 3; turn++) {
+          assertEnclu(cpus.get(i).enter(testbed.at(testbed.address(page + 64)), Extended.KEEP));
+        }
+        var registers = testbed.at(loop);
+        registers.rbx = space.untrustedBase() + 64 * i;
+        registers.rcx = testbed.address(page);
+        registers.r8 = loop;
+        all.add(registers);
+      }
+      byte original = space.enclave().get(JAVA_BYTE, page);
+      for (int round = 0; round < 20; round++) {
+        var exits = new ArrayList<CompletableFuture<Exit>>();
+        for (int i = 0; i < processors; i++) {
+          long before = testbed.untrusted(64 * i);
+          exits.add(Testbed.start(cpus.get(i), all.get(i)));
+          testbed.awaitUntrusted(64 * i, before + 20);
+        }
+        space.enclave().set(JAVA_BYTE, page, (byte) 0xcc);
+        space.protect(page, 0x1000, Permissions.RX);
+        for (int i = 0; i < processors; i++) {
+          assertThat(Testbed.await(exits.get(i))).isEqualTo(new Exit.Fault(3, 0, 0));
+          assertThat(all.get(i).rip).isEqualTo(testbed.address(page));
+        }
+        space.enclave().set(JAVA_BYTE, page, original);
+        space.protect(page, 0x1000, Permissions.RX);
+        assertEnclu(cpus.get(0).enter(testbed.at(testbed.address(page + 64)), Extended.KEEP));
+      }
     }
   }
 }

@@ -3,9 +3,10 @@ package org.enclavisor.linux.ptrace;
 import org.enclavisor.linux.Kernel;
 import org.enclavisor.monitor.spi.AddressSpace;
 import org.enclavisor.monitor.spi.Platform;
+import org.enclavisor.testkit.NativeContract;
 import org.enclavisor.testkit.PlatformContract;
 
-class PtracePlatformContractTest extends PlatformContract {
+class PtracePlatformContractTest extends PlatformContract implements NativeContract {
   @Override
   protected Platform open() {
     return PtracePlatform.open();
