@@ -10,13 +10,19 @@ import org.enclavisor.monitor.epc.SecsPage;
 import org.enclavisor.monitor.leaf.Cpu;
 import org.enclavisor.monitor.leaf.Eadd;
 import org.enclavisor.monitor.leaf.Eaug;
+import org.enclavisor.monitor.leaf.Eblock;
 import org.enclavisor.monitor.leaf.Ecreate;
 import org.enclavisor.monitor.leaf.Edbgrd;
 import org.enclavisor.monitor.leaf.Edbgwr;
 import org.enclavisor.monitor.leaf.Eextend;
 import org.enclavisor.monitor.leaf.Einit;
+import org.enclavisor.monitor.leaf.Eld;
+import org.enclavisor.monitor.leaf.Epa;
 import org.enclavisor.monitor.leaf.Eremove;
+import org.enclavisor.monitor.leaf.Etrack;
+import org.enclavisor.monitor.leaf.Ewb;
 import org.enclavisor.monitor.leaf.Operands;
+import org.enclavisor.monitor.leaf.PageCrypto;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -55,13 +61,15 @@ public final class Encls {
 
   private final Cpu cpu;
   private final Epc epc;
+  private final PageCrypto paging;
   private final AtomicLong nextEid;
   private final Births births;
   private volatile Digest32 launchKeyHash;
 
-  Encls(Cpu cpu, Epc epc, AtomicLong nextEid, Digest32 launchKeyHash, Births births) {
+  Encls(Cpu cpu, Epc epc, PageCrypto paging, AtomicLong nextEid, Digest32 launchKeyHash, Births births) {
     this.cpu = cpu;
     this.epc = epc;
+    this.paging = paging;
     this.nextEid = nextEid;
     this.launchKeyHash = launchKeyHash;
     this.births = births;
@@ -112,13 +120,25 @@ public final class Encls {
       case EDBGRD -> Edbgrd.execute(epc, r);
       case EDBGWR -> Edbgwr.execute(epc, r);
       case EAUG -> cpu.has(SgxFeature.SGX2) ? Eaug.execute(epc, memory, r.rbx, r.rcx) : absent(leaf);
-      case ELDB, ELDU, EBLOCK, EPA, EWB, ETRACK, EMODPR, EMODT, ERDINFO, ETRACKC, ELDBC, ELDUC, EUPDATESVN ->
-          absent(leaf);
+      case ELDB -> eld(r, memory, true, false);
+      case ELDU -> eld(r, memory, false, false);
+      case EBLOCK -> Eblock.execute(epc, r.rcx);
+      case EPA -> Epa.execute(epc, r.rbx, r.rcx);
+      case EWB -> Ewb.execute(epc, paging, memory, r.rbx, r.rcx, r.rdx);
+      case ETRACK -> Etrack.execute(epc, r.rcx);
+      case ETRACKC -> cpu.has(SgxFeature.OVERSUB) ? Etrack.executeConcurrent(epc, r.rcx) : absent(leaf);
+      case ELDBC -> cpu.has(SgxFeature.OVERSUB) ? eld(r, memory, true, true) : absent(leaf);
+      case ELDUC -> cpu.has(SgxFeature.OVERSUB) ? eld(r, memory, false, true) : absent(leaf);
+      case EMODPR, EMODT, ERDINFO, EUPDATESVN -> absent(leaf);
     };
   }
 
   private static Outcome absent(EnclsLeaf leaf) {
     return Outcome.gp("ENCLS leaf " + leaf + ": not there");
+  }
+
+  private Outcome eld(EnclsRegisters r, Operands memory, boolean blocked, boolean codes) {
+    return new Eld(epc, paging, memory, blocked, codes).execute(r.rbx, r.rcx, r.rdx);
   }
 
   private Outcome ecreate(EnclsRegisters r, Operands memory) {

@@ -27,6 +27,7 @@ import org.enclavisor.monitor.leaf.Ecreate;
 import org.enclavisor.monitor.leaf.Einit;
 import org.enclavisor.monitor.leaf.Eremove;
 import org.enclavisor.monitor.leaf.Operands;
+import org.enclavisor.monitor.leaf.PageCrypto;
 import org.enclavisor.monitor.paging.PagedEnclave;
 import org.enclavisor.monitor.paging.Pager;
 import org.enclavisor.monitor.paging.SystemLeaves;
@@ -59,6 +60,7 @@ public final class Monitor implements SgxDevice {
   private final RootKeys keys;
   private final Cpu cpu;
   private final Epc epc = new Epc();
+  private final PageCrypto paging;
   private final EnclaveTable enclaves = new EnclaveTable();
   private final AtomicLong nextInstance = new AtomicLong(1);
   private final AtomicLong nextEid = new AtomicLong(1);
@@ -93,6 +95,7 @@ public final class Monitor implements SgxDevice {
             config.cpuSvn(),
             KeyId.of(keyId),
             keys);
+    this.paging = new PageCrypto(config.random());
     this.pager = config.epc().map(this::pager).orElse(null);
     FaultService faults = new FaultService(cpu.has(SgxFeature.SGX2), systemLeaves(), pager, events);
     this.entryPath = new EntryPath(cpu, gate, faults, events, this::died);
@@ -109,7 +112,7 @@ public final class Monitor implements SgxDevice {
 
   /** For leaves that neither make enclaves nor end them. */
   private SystemLeaves systemLeaves() {
-    return new SystemLeaves(new Encls(cpu, epc, nextEid, Digest32.ZERO, Encls.Births.NONE));
+    return new SystemLeaves(new Encls(cpu, epc, paging, nextEid, Digest32.ZERO, Encls.Births.NONE));
   }
 
   @Override
@@ -402,11 +405,13 @@ public final class Monitor implements SgxDevice {
       long pages = secs.pages().validCount() + 1;
       enclave.release();
       Outcome outcome = Eremove.all(secs);
-      if (outcome.ok()) {
-        outcome = Eremove.execute(epc, secs.address());
+      LooseFrame frame = secs.epcFrame();
+      if (outcome.ok() && frame.secs() == secs) {
+        outcome = Eremove.execute(epc, frame.address());
+        epc.release(frame);
       }
+      epc.reload(secs.eid()); // It may have been evicted.
       epc.release(secs.elrange());
-      epc.release(secs.epcFrame());
       leafDone(id, EnclsLeaf.EREMOVE, pages, start, outcome);
       return outcome;
     } finally {
@@ -450,7 +455,7 @@ public final class Monitor implements SgxDevice {
             epc.release(secs.elrange());
           }
         };
-    return new Encls(cpu, epc, nextEid, config.launchKeyHash().orElse(Digest32.ZERO), births);
+    return new Encls(cpu, epc, paging, nextEid, config.launchKeyHash().orElse(Digest32.ZERO), births);
   }
 
   /** The enclave whose SECS is at an address in the EPC. */

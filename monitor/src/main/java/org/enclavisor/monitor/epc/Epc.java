@@ -1,6 +1,7 @@
 package org.enclavisor.monitor.epc;
 
 import java.util.Map;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ConcurrentSkipListMap;
 import java.util.concurrent.atomic.AtomicLong;
 import org.jspecify.annotations.Nullable;
@@ -31,6 +32,10 @@ public final class Epc {
 
   private final ConcurrentSkipListMap<Long, LooseFrame> loose = new ConcurrentSkipListMap<>();
   private final ConcurrentSkipListMap<Long, ElrangeExtent> elranges = new ConcurrentSkipListMap<>();
+
+  /** The objects behind evicted SECS pages by EID: what the page's bytes alone could not bring back. */
+  private final ConcurrentHashMap<Long, SecsPage> evicted = new ConcurrentHashMap<>();
+
   // Frame 0 is nobody's, so that address 0 resolves to nothing.
   private final AtomicLong next = new AtomicLong(1);
 
@@ -57,6 +62,21 @@ public final class Epc {
   /** Gives an ELRANGE's frames back. */
   public void release(ElrangeExtent extent) {
     elranges.remove(extent.firstFrame(), extent);
+  }
+
+  /** EWB of a SECS: its enclave waits for {@link #reload}. */
+  public void evict(SecsPage secs) {
+    evicted.put(secs.eid(), secs);
+  }
+
+  /** Whether there is an enclave with that EID whose SECS is evicted. */
+  public boolean hasEvicted(long eid) {
+    return evicted.containsKey(eid);
+  }
+
+  /** Takes back an evicted SECS, to load or to forget it; null if there is none. */
+  public @Nullable SecsPage reload(long eid) {
+    return evicted.remove(eid);
   }
 
   /** The EPC page that an address lies in; null if the address does not resolve within the EPC. */

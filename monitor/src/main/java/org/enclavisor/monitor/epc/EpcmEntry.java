@@ -46,11 +46,40 @@ public record EpcmEntry(
   /** What a page can wait for, PENDING, MODIFIED and PR, as a mask for {@link EpcmTable#update}. */
   public static final int WAITING = PENDING | MODIFIED | PR;
 
+  /** Where SECINFO.FLAGS has the type. */
+  private static final int FLAGS_TYPE_SHIFT = 8;
+
   private static final PageType[] TYPES = PageType.values();
 
   /** The bits of a valid page of this kind that waits for nothing. */
   public static int bits(PageType type, Permissions permissions) {
     return VALID | permissions.bits() << PERMISSIONS_SHIFT | type.code() << TYPE_SHIFT;
+  }
+
+  /** The bits of a valid page that SECINFO.FLAGS describe, whose type is a known one. */
+  public static int ofFlags(long flags) {
+    int type = (int) (flags >>> FLAGS_TYPE_SHIFT) & 7;
+    return VALID
+        | (int) (flags & 7) << PERMISSIONS_SHIFT
+        | type << TYPE_SHIFT
+        | ((flags & Secinfo.PENDING) != 0 ? PENDING : 0)
+        | ((flags & Secinfo.MODIFIED) != 0 ? MODIFIED : 0)
+        | ((flags & Secinfo.PR) != 0 ? PR : 0);
+  }
+
+  /** SECINFO.FLAGS of an entry's bits. */
+  public static long flags(int bits) {
+    return permissions(bits)
+        | (long) ((bits & TYPE) >>> TYPE_SHIFT) << FLAGS_TYPE_SHIFT
+        | (pending(bits) ? Secinfo.PENDING : 0)
+        | (modified(bits) ? Secinfo.MODIFIED : 0)
+        | (pr(bits) ? Secinfo.PR : 0);
+  }
+
+  /** Whether a page of this type belongs to an enclave that has a SECS: REG, TCS or TRIM. */
+  public static boolean child(int bits) {
+    int type = (bits & TYPE) >>> TYPE_SHIFT;
+    return type == PageType.REG.code() || type == PageType.TCS.code() || type == PageType.TRIM.code();
   }
 
   /** VALID of an entry's bits. */

@@ -116,6 +116,27 @@ public final class EpcmTable {
     change(page, 1, ARCHITECTURAL | -1L << EPOCH_SHIFT, bits | epoch << EPOCH_SHIFT);
   }
 
+  /**
+   * Sets BLOCKED of a valid page and stamps it with an epoch, unless it is blocked already. Callers share the page, and
+   * other leaves may change its entry meanwhile.
+   *
+   * @return whether it was not blocked
+   */
+  public boolean block(long page, long epoch) {
+    EpcmChunk chunk = chunk(page);
+    int index = (int) (page % CHUNK);
+    while (true) {
+      long word = chunk.get(index);
+      if ((word & EpcmEntry.BLOCKED) != 0) {
+        return false;
+      }
+      long next = word & ~(-1L << EPOCH_SHIFT) | EpcmEntry.BLOCKED | epoch << EPOCH_SHIFT;
+      if (chunk.replace(index, word, next)) {
+        return true;
+      }
+    }
+  }
+
   private void change(long page, long count, long mask, long bits) {
     if (page < 0 || count < 0 || page > pages - count) {
       throw new IndexOutOfBoundsException("page=" + page + " count=" + count + " pages=" + pages);

@@ -11,6 +11,11 @@ public final class LeafLock {
     return taken.compareAndSet(false, true);
   }
 
+  /** Whether a leaf has it. */
+  public boolean taken() {
+    return taken.get();
+  }
+
   /** Gives it back. */
   public void release() {
     taken.set(false);

@@ -8,7 +8,7 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * An EPC page that belongs to no ELRANGE: empty, or with a SECS or a version array in it, whose bytes are in the monitor
- * only. Thread-safe.
+ * only. Such pages are never blocked. Thread-safe.
  */
 public final class LooseFrame implements EpcPage {
   private static final int EXCLUSIVE = 1;
@@ -26,7 +26,6 @@ public final class LooseFrame implements EpcPage {
   private final long frame;
   private volatile int lock;
   private volatile @Nullable Object content;
-  private volatile boolean blocked;
 
   LooseFrame(long frame) {
     this.frame = frame;
@@ -71,12 +70,6 @@ public final class LooseFrame implements EpcPage {
   /** Takes out what is in it. Callers have the page exclusively. */
   public void clear() {
     content = null;
-    blocked = false;
-  }
-
-  /** EPCM.BLOCKED, which ELDB sets. */
-  public void blocked(boolean value) {
-    blocked = value;
   }
 
   @Override
@@ -112,8 +105,7 @@ public final class LooseFrame implements EpcPage {
     if (now == null) {
       return 0;
     }
-    int bits = EpcmEntry.bits(now instanceof SecsPage ? PageType.SECS : PageType.VA, Permissions.NONE);
-    return blocked ? bits | EpcmEntry.BLOCKED : bits;
+    return EpcmEntry.bits(now instanceof SecsPage ? PageType.SECS : PageType.VA, Permissions.NONE);
   }
 
   @Override

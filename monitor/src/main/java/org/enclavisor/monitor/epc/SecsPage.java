@@ -1,5 +1,9 @@
 package org.enclavisor.monitor.epc;
 
+import static java.lang.foreign.ValueLayout.JAVA_BYTE;
+
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
 import java.util.Objects;
 import java.util.concurrent.atomic.AtomicLong;
 import org.enclavisor.isa.Attributes;
@@ -17,6 +21,15 @@ import org.jspecify.annotations.Nullable;
  */
 public final class SecsPage {
   private static final int PAGE_SHIFT = 12;
+  private static final ValueLayout.OfLong LONG = ValueLayout.JAVA_LONG_UNALIGNED;
+
+  // What an evicted page holds behind the architecture's fields.
+  private static final long EID_AT = 2048;
+  private static final long STATE_AT = 2056;
+  private static final long EPOCH_AT = 2064;
+  private static final long VIRTUAL_CHILDREN_AT = 2072;
+  private static final long FAMILY_AT = 2080;
+  private static final long EXT_PROD_AT = 2096;
 
   private final long eid;
   private final long base;
@@ -68,6 +81,7 @@ public final class SecsPage {
 
   void moveTo(LooseFrame to) {
     frameOfSecs = to;
+    context.set(to.address());
   }
 
   /** The frame it lies in, or lay in when it was last in the EPC. */
@@ -208,19 +222,53 @@ public final class SecsPage {
     initialised = true;
   }
 
-  /** Whether pages of the enclave are in the EPC, or a virtual machine has some (VIRTCHILDCNT). */
+  /** Whether pages of the enclave are in the EPC. */
   public boolean hasChildren() {
-    return pages.validCount() != 0 || virtualChildren.get() != 0;
+    return pages.validCount() != 0;
   }
 
-  /** SECS.VIRTCHILDCNT, of which ENCLV keeps count. */
+  /** SECS.VIRTCHILDCNT, of which ENCLV keeps count, and which leaves ask for only in virtual machines. */
   public AtomicLong virtualChildren() {
     return virtualChildren;
   }
 
-  /** SECS.ENCLAVECONTEXT, which ENCLV[ESETCONTEXT] sets; at first the SECS's own address. */
+  /** SECS.ENCLAVECONTEXT, which ENCLV[ESETCONTEXT] sets; the SECS's own address whenever it comes into the EPC. */
   public AtomicLong context() {
     return context;
+  }
+
+  /**
+   * The page's bytes, for eviction: the architecture's fields, and behind them what a processor keeps there unseen.
+   * Callers have the page exclusively.
+   */
+  public void write(MemorySegment bytes) {
+    secs.write(bytes);
+    bytes.set(LONG, EID_AT, eid);
+    bytes.set(LONG, STATE_AT, initialised ? 1 : 0);
+    bytes.set(LONG, EPOCH_AT, tracking.epoch());
+    bytes.set(LONG, VIRTUAL_CHILDREN_AT, virtualChildren.get());
+    MemorySegment.copy(isvFamilyId.bytes(), 0, bytes, JAVA_BYTE, FAMILY_AT, Id16.BYTES);
+    MemorySegment.copy(isvExtProdId.bytes(), 0, bytes, JAVA_BYTE, EXT_PROD_AT, Id16.BYTES);
+  }
+
+  /** SECS.EID in the bytes that {@link #write} gave. */
+  public static long eid(MemorySegment bytes) {
+    return bytes.get(LONG, EID_AT);
+  }
+
+  /**
+   * Takes over the page's bytes again, which {@link #write} gave of this object. The measurement of an enclave under
+   * construction is here still: no leaf could go on with it meanwhile.
+   */
+  public void restore(MemorySegment bytes) {
+    MemorySegment architectural = MemorySegment.ofArray(new byte[Secs.BYTES]);
+    MemorySegment.copy(bytes, 0, architectural, 0, EID_AT);
+    secs = Secs.read(architectural);
+    initialised = bytes.get(LONG, STATE_AT) != 0;
+    tracking.restore(bytes.get(LONG, EPOCH_AT));
+    virtualChildren.set(bytes.get(LONG, VIRTUAL_CHILDREN_AT));
+    isvFamilyId = Id16.of(bytes.asSlice(FAMILY_AT, Id16.BYTES).toArray(JAVA_BYTE));
+    isvExtProdId = Id16.of(bytes.asSlice(EXT_PROD_AT, Id16.BYTES).toArray(JAVA_BYTE));
   }
 
   /** Whether an ENCLS leaf has the SECS to itself: nobody may enter meanwhile. */

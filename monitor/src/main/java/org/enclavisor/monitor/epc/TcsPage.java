@@ -139,6 +139,15 @@ public final class TcsPage {
     this.gsLimit = bytes.get(JAVA_INT_UNALIGNED, 68);
   }
 
+  /** From the bytes of an evicted page: with CSSA, AEP and DBGOPTIN as they were. */
+  public static TcsPage restored(long page, long address, MemorySegment bytes) {
+    TcsPage tcs = new TcsPage(page, address, bytes);
+    tcs.flags = bytes.get(JAVA_LONG_UNALIGNED, Tcs.FLAGS_OFFSET);
+    tcs.cssa = bytes.get(JAVA_INT_UNALIGNED, Tcs.CSSA_OFFSET);
+    tcs.aep = bytes.get(JAVA_LONG_UNALIGNED, Tcs.AEP_OFFSET);
+    return tcs;
+  }
+
   /** TCS.FLAGS: as added, DBGOPTIN cleared, or as a debugger wants it. Reserved bits are EENTER's to find. */
   public long flags() {
     return flags;

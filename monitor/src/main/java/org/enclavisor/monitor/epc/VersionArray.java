@@ -1,5 +1,7 @@
 package org.enclavisor.monitor.epc;
 
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
 import java.util.concurrent.atomic.AtomicLongArray;
 
 /**
@@ -9,6 +11,8 @@ import java.util.concurrent.atomic.AtomicLongArray;
 public final class VersionArray {
   /** Slots of a page. */
   public static final int SLOTS = 512;
+
+  private static final ValueLayout.OfLong SLOT = ValueLayout.JAVA_LONG_UNALIGNED;
 
   private final AtomicLongArray slots = new AtomicLongArray(SLOTS);
 
@@ -25,5 +29,21 @@ public final class VersionArray {
   /** Clears a slot if it holds this version; false if it does not. */
   public boolean clear(int slot, long version) {
     return slots.compareAndSet(slot, version, 0);
+  }
+
+  /** Of the 4096 bytes that {@link #write} gave. */
+  public static VersionArray read(MemorySegment bytes) {
+    VersionArray result = new VersionArray();
+    for (int slot = 0; slot < SLOTS; slot++) {
+      result.slots.setPlain(slot, bytes.getAtIndex(SLOT, slot));
+    }
+    return result;
+  }
+
+  /** Writes 4096 bytes. Callers have the page exclusively. */
+  public void write(MemorySegment bytes) {
+    for (int slot = 0; slot < SLOTS; slot++) {
+      bytes.setAtIndex(SLOT, slot, slots.get(slot));
+    }
   }
 }

@@ -103,7 +103,8 @@ public final class Edbgrd {
 
   private static Outcome slots(VersionArray versions, int within, MemorySegment into) {
     for (int at = 0; at < into.byteSize(); at += WORD) {
-      into.set(JAVA_LONG_UNALIGNED, at, versions.get((within + at) / WORD) == 0 ? 0 : -1);
+      long version = versions.get((within + at) / WORD) & ~7L;
+      into.set(JAVA_LONG_UNALIGNED, at, version == 0 ? 0 : -1);
     }
     return Outcome.success();
   }

@@ -59,6 +59,12 @@ final class Checks<S> {
     return this;
   }
 
+  /** An error of which CF tells. */
+  Checks<S> carry(String field, String name, Consumer<S> mutation, SgxError error, String reason) {
+    checks.add(new Check<>(field, name, mutation, s -> error.name() + ", CF", reason));
+    return this;
+  }
+
   Stream<DynamicTest> tests() {
     List<DynamicTest> tests = new ArrayList<>();
     tests.add(
@@ -98,7 +104,7 @@ final class Checks<S> {
   static String describe(Outcome outcome) {
     return switch (outcome) {
       case Outcome.Ok _ -> "ok";
-      case Outcome.Error(SgxError error, boolean _, String _) -> error.name();
+      case Outcome.Error(SgxError error, boolean carry, String _) -> error.name() + (carry ? ", CF" : "");
       case Outcome.Fault(Vector vector, int code, long address, String _) ->
           vector == Vector.PF ? "#PF(0x%x) at 0x%x".formatted(code, address) : vector + "(" + code + ")";
     };

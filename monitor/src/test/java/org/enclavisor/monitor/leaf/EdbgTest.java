@@ -62,7 +62,8 @@ class EdbgTest {
     long versions() {
       LooseFrame frame = epc.reserve();
       VersionArray versions = new VersionArray();
-      versions.exchange(2, 5);
+      versions.exchange(2, 8);
+      versions.exchange(3, 7);
       frame.put(versions);
       return frame.address();
     }

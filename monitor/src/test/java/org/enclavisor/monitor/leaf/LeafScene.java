@@ -59,6 +59,7 @@ class LeafScene {
 
   Operands operands = new Operands();
   RecordedTranslations translations = new RecordedTranslations(MemorySegment.NULL);
+  long nextEid = 1;
   long rbx = PAGEINFO_AT;
   long rcx;
   long rdx;
@@ -102,7 +103,7 @@ class LeafScene {
   SecsPage create(Secs secs) {
     LooseFrame extent = epc.reserve();
     int xsaveBytes = cpu.xsave().bytes(secs.attributes().xfrm());
-    SecsPage page = new SecsPage(1, secs.withBaseAddr(BASE), xsaveBytes);
+    SecsPage page = new SecsPage(nextEid++, secs.withBaseAddr(BASE), xsaveBytes);
     extent.put(page);
     MemorySegment memory = MemorySegment.ofArray(new byte[Math.toIntExact(secs.size())]);
     translations = new RecordedTranslations(memory);
