@@ -45,6 +45,12 @@ interface DebugTarget {
   /** Takes a breakpoint away. Returns whether there was one, and is none now. */
   boolean removeBreakpoint(long address);
 
+  /** Stops whoever changes a piece of memory, once. Returns whether that is possible. */
+  boolean watch(long address, int length);
+
+  /** Watches it no more. Returns whether it was watched. */
+  boolean unwatch(long address, int length);
+
   /**
    * A debugger has come. The program stops, at once or as soon as it enters the enclave.
    *

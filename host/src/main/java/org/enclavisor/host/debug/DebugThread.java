@@ -35,6 +35,9 @@ final class DebugThread {
   /** Whether the debugger wants it out, so that an interruption is none of the host's business. */
   boolean wantedOut;
 
+  /** Whether it was let in to make one step. */
+  boolean stepping;
+
   /** How many entries are begun and not ended, one inside the other. */
   int depth;
 

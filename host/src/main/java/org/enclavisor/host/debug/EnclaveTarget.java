@@ -1,7 +1,7 @@
 package org.enclavisor.host.debug;
 
-import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.LockSupport;
@@ -33,9 +33,6 @@ final class EnclaveTarget implements DebugTarget {
   /** RDI of an exit that ends an entry, in the SDK's convention. */
   private static final int END_OF_CALL = -1;
 
-  /** INT with a number, of which 3 is a breakpoint too. */
-  private static final byte INT_N = (byte) 0xCD;
-
   private static final long TF = 1L << 8;
   private static final long SETTLE_NANOS = 10_000_000_000L;
   private static final long PAUSE_NANOS = 200_000;
@@ -53,17 +50,18 @@ final class EnclaveTarget implements DebugTarget {
   private final Secs secs;
   private final RegisterTable registers;
   private final EnclaveMemoryAccess memory;
+  private final Watchpoints watchpoints;
   private final SsaFrames frames;
+  private final StopCauses causes;
   private final ReentrantLock lock = new ReentrantLock();
   private final Condition changed = lock.newCondition();
-  private final List<DebugThread> threads = new ArrayList<>();
+  private final ThreadTable threads = new ThreadTable();
 
   private @Nullable Consumer<DebugEvent> debugger;
   private boolean holding;
   private boolean running = true;
   private boolean stopAtNextEntry;
   private boolean ended;
-  private ResumePlan plan = new ResumePlan(java.util.Map.of(), ResumePlan.Action.CONTINUE);
 
   /**
    * @param secs with the base that the enclave got
@@ -74,7 +72,9 @@ final class EnclaveTarget implements DebugTarget {
     this.secs = secs;
     this.registers = registers;
     memory = new EnclaveMemoryAccess(device, id, secs.baseAddr(), secs.size());
+    watchpoints = new Watchpoints(memory);
     frames = new SsaFrames(memory, secs, registers.xsaveBytes());
+    causes = new StopCauses(memory, watchpoints, frames);
   }
 
   /** Whether it is the enclave of this name. */
@@ -89,7 +89,7 @@ final class EnclaveTarget implements DebugTarget {
 
   /** A page has become a TCS. */
   void addThread(long tcs) {
-    locked(() -> thread(tcs));
+    locked(() -> threads.at(tcs));
   }
 
   /** From now on nobody goes in until a debugger has come. */
@@ -124,31 +124,13 @@ final class EnclaveTarget implements DebugTarget {
     }
   }
 
-  private DebugThread thread(long tcs) {
-    for (DebugThread known : threads) {
-      if (known.tcs == tcs) {
-        return known;
-      }
-    }
-    var thread = new DebugThread(threads.size() + 1, tcs);
-    thread.action = plan.of(thread.id);
-    threads.add(thread);
-    return thread;
-  }
-
   // The host's side.
 
   /** An entry by the host, and all entries that follow from what a debugger wants meanwhile. */
   EnterOutcome enter(EnterCall call, Registers r) {
     boolean begins = call.leaf() == EncluLeaf.EENTER && (int) r.rdi != RETURN_FROM_OCALL;
-    DebugThread thread;
-    lock.lock();
-    try {
-      thread = thread(call.tcs());
-      thread.depth += begins ? 1 : 0;
-    } finally {
-      lock.unlock();
-    }
+    DebugThread thread = locked(() -> threads.at(call.tcs()));
+    locked(() -> thread.depth += begins ? 1 : 0);
     long hostTf = r.rflags & TF;
     EnterOutcome outcome = enter(thread, call, r);
     r.rflags = r.rflags & ~TF | hostTf;
@@ -203,11 +185,12 @@ final class EnclaveTarget implements DebugTarget {
       }
       if (attached && stopAtNextEntry) {
         stopAtNextEntry = false;
-        thread.action = ResumePlan.Action.STEP;
+        threads.follow(new ResumePlan(Map.of(thread.id, ResumePlan.Action.STEP), ResumePlan.Action.HOLD));
       }
       thread.state = State.INSIDE;
-      boolean step = attached && thread.action.way() == ResumePlan.Way.STEP;
-      r.rflags = r.rflags & ~TF | (step ? TF : 0);
+      thread.stepping =
+          attached && (thread.action.way() == ResumePlan.Way.STEP || !watchpoints.isEmpty());
+      r.rflags = r.rflags & ~TF | (thread.stepping ? TF : 0);
     } finally {
       lock.unlock();
     }
@@ -254,53 +237,24 @@ final class EnclaveTarget implements DebugTarget {
     }
   }
 
-  /** Whether a thread stops because of an exception, or goes on as if it had not been. */
+  /** Whether a thread stops because of an exception, or goes on as if it had not been; if not, the host is told. */
   private boolean stops(DebugThread thread, Vector vector) {
-    boolean stale = vector == Vector.BP && isStaleBreakpoint(thread);
-    if (debugger == null || stale) {
+    boolean attached = debugger != null;
+    boolean stale = causes.isStale(thread, vector, attached);
+    if (stale || !attached) {
       return stale;
     }
-    boolean stepped = vector == Vector.DB && thread.action.way() == ResumePlan.Way.STEP;
-    Stop stop = stepped ? Stop.STEPPED : vector == Vector.BP && movedToBreakpoint(thread) ? Stop.AT_BREAKPOINT
-        : Stop.of(vector);
+    causes.of(thread, vector).ifPresent(stop -> stop(thread, stop));
+    return true;
+  }
+
+  private void stop(DebugThread thread, Stop stop) {
     thread.stop = stop;
     thread.told = running;
     if (running) {
       running = false;
       tell(new DebugEvent.Stopped(thread.id, stop));
     }
-    return true;
-  }
-
-  /**
-   * Whether the thread ran into a breakpoint that is not there any more: another thread's stop let the debugger take it
-   * away before this one came out. Inside an enclave, RIP of #BP is that of the INT3.
-   */
-  private boolean isStaleBreakpoint(DebugThread thread) {
-    long rip = frames.rip(thread.tcs);
-    byte[] code = new byte[2];
-    return memory.read(rip, code) == code.length
-        && code[0] != INT_N
-        && !memory.isInt3(rip)
-        && !memory.isInt3(rip - 1);
-  }
-
-  /** Whether RIP is at a breakpoint of the debugger's, or behind it, in which case it is set back. */
-  private boolean movedToBreakpoint(DebugThread thread) {
-    long rip = frames.rip(thread.tcs);
-    if (memory.hasBreakpoint(rip)) {
-      return true;
-    }
-    if (!memory.hasBreakpoint(rip - 1)) {
-      return false;
-    }
-    Optional<RegisterValues> values = frames.read(thread.tcs);
-    values.ifPresent(
-        known -> {
-          known.rip(rip - 1);
-          frames.write(thread.tcs, known);
-        });
-    return true;
   }
 
   private void tell(DebugEvent event) {
@@ -328,16 +282,11 @@ final class EnclaveTarget implements DebugTarget {
 
   @Override
   public List<ThreadInfo> threads() {
-    lock.lock();
-    try {
-      List<DebugThread> busy = threads.stream().filter(DebugThread::busy).toList();
-      List<DebugThread> shown = busy.isEmpty() ? threads.stream().limit(1).toList() : busy;
-      return shown.stream()
-          .map(thread -> new ThreadInfo(thread.id, "tcs 0x%x".formatted(thread.tcs), stateOf(thread)))
-          .toList();
-    } finally {
-      lock.unlock();
-    }
+    return locked(
+        () ->
+            threads.shown().stream()
+                .map(thread -> new ThreadInfo(thread.id, "tcs 0x%x".formatted(thread.tcs), stateOf(thread)))
+                .toList());
   }
 
   private String stateOf(DebugThread thread) {
@@ -348,33 +297,29 @@ final class EnclaveTarget implements DebugTarget {
     return cssa == 0 ? "outside" : "inside, CSSA " + cssa;
   }
 
-  private Optional<DebugThread> byId(int number) {
-    return number >= 1 && number <= threads.size() ? Optional.of(threads.get(number - 1)) : Optional.empty();
-  }
-
   @Override
   public Optional<RegisterValues> read(int number) {
-    lock.lock();
-    try {
-      return byId(number)
-          .filter(thread -> thread.state != State.INSIDE)
-          .map(thread -> frames.read(thread.tcs).orElseGet(() -> RegisterValues.outside(thread.host, registers.xsaveBytes())));
-    } finally {
-      lock.unlock();
-    }
+    return locked(
+        () ->
+            threads
+                .numbered(number)
+                .filter(thread -> thread.state != State.INSIDE)
+                .map(
+                    thread ->
+                        frames
+                            .read(thread.tcs)
+                            .orElseGet(() -> RegisterValues.outside(thread.host, registers.xsaveBytes()))));
   }
 
   @Override
   public boolean write(int number, RegisterValues values) {
-    lock.lock();
-    try {
-      return byId(number)
-          .filter(thread -> thread.state != State.INSIDE)
-          .map(thread -> frames.write(thread.tcs, values))
-          .orElse(false);
-    } finally {
-      lock.unlock();
-    }
+    return locked(
+        () ->
+            threads
+                .numbered(number)
+                .filter(thread -> thread.state != State.INSIDE)
+                .map(thread -> frames.write(thread.tcs, values))
+                .orElse(false));
   }
 
   @Override
@@ -397,28 +342,35 @@ final class EnclaveTarget implements DebugTarget {
     return locked(() -> memory.removeBreakpoint(address));
   }
 
+  @Override
+  public boolean watch(long address, int length) {
+    return locked(() -> watchpoints.insert(address, length));
+  }
+
+  @Override
+  public boolean unwatch(long address, int length) {
+    return locked(() -> watchpoints.remove(address, length));
+  }
+
   // The debugger's side: stop and go.
 
   @Override
   public void attach(Consumer<DebugEvent> listener) {
-    lock.lock();
-    try {
-      debugger = listener;
-      holding = false;
-      plan = new ResumePlan(java.util.Map.of(), ResumePlan.Action.CONTINUE);
-      threads.forEach(thread -> thread.action = ResumePlan.Action.CONTINUE);
-      if (ended) {
-        tell(new DebugEvent.Lost());
-      } else if (threads.stream().anyMatch(thread -> thread.state == State.INSIDE)) {
-        stopAll(Stop.TRAP);
-      } else {
-        // Who enters next makes one step, so that it stops inside, with registers to be seen.
-        stopAtNextEntry = true;
-      }
-      changed.signalAll();
-    } finally {
-      lock.unlock();
-    }
+    locked(
+        () -> {
+          debugger = listener;
+          holding = false;
+          threads.follow(new ResumePlan(Map.of(), ResumePlan.Action.CONTINUE));
+          if (ended) {
+            tell(new DebugEvent.Lost());
+          } else if (threads.first(thread -> thread.state == State.INSIDE).isPresent()) {
+            stopAll(Stop.TRAP);
+          } else {
+            // Who enters next makes one step, so that it stops inside, with registers to be seen.
+            stopAtNextEntry = true;
+          }
+          changed.signalAll();
+        });
   }
 
   @Override
@@ -433,10 +385,9 @@ final class EnclaveTarget implements DebugTarget {
     running = false;
     stopAtNextEntry = false;
     int shown =
-        threads.stream()
-            .filter(thread -> thread.state == State.INSIDE)
-            .findFirst()
-            .or(() -> threads.stream().filter(DebugThread::busy).findFirst())
+        threads
+            .first(thread -> thread.state == State.INSIDE)
+            .or(() -> threads.shown().stream().findFirst())
             .map(thread -> thread.id)
             .orElse(1);
     tell(new DebugEvent.Stopped(shown, new Stop(Stop.Kind.HALT, signal)));
@@ -446,14 +397,13 @@ final class EnclaveTarget implements DebugTarget {
   public void settle() {
     long deadline = System.nanoTime() + SETTLE_NANOS;
     while (System.nanoTime() - deadline < 0) {
-      List<DebugThread> inside;
-      lock.lock();
-      try {
-        inside = threads.stream().filter(thread -> thread.state == State.INSIDE).toList();
-        inside.forEach(thread -> thread.wantedOut = true);
-      } finally {
-        lock.unlock();
-      }
+      List<DebugThread> inside =
+          locked(
+              () -> {
+                List<DebugThread> found = threads.all(thread -> thread.state == State.INSIDE);
+                found.forEach(thread -> thread.wantedOut = true);
+                return found;
+              });
       if (inside.isEmpty()) {
         return;
       }
@@ -465,44 +415,44 @@ final class EnclaveTarget implements DebugTarget {
 
   @Override
   public void resume(ResumePlan next) {
-    lock.lock();
-    try {
-      plan = next;
-      for (DebugThread thread : threads) {
-        thread.action = next.of(thread.id);
-      }
-      for (DebugThread thread : threads) {
-        Stop stop = thread.stop;
-        if (stop == null || thread.told || thread.action.way() == ResumePlan.Way.HOLD) {
-          continue;
-        }
-        if (stop.kind() == Stop.Kind.BREAKPOINT && !memory.hasBreakpoint(frames.rip(thread.tcs))) {
-          thread.stop = null; // has been taken away meanwhile
-          continue;
-        }
-        thread.told = true;
-        tell(new DebugEvent.Stopped(thread.id, stop));
-        return;
-      }
-      running = true;
-      changed.signalAll();
-    } finally {
-      lock.unlock();
+    locked(
+        () -> {
+          threads.follow(next);
+          Optional<DebugThread> news = threads.first(this::hasNews);
+          if (news.isPresent() && news.get().stop instanceof Stop stop) {
+            news.get().told = true;
+            tell(new DebugEvent.Stopped(news.get().id, stop));
+          } else {
+            running = true;
+            changed.signalAll();
+          }
+        });
+  }
+
+  /** Whether something happened to a thread that is to go on, and the debugger was not told yet. */
+  private boolean hasNews(DebugThread thread) {
+    Stop stop = thread.stop;
+    if (stop == null || thread.told || thread.action.way() == ResumePlan.Way.HOLD) {
+      return false;
     }
+    if (!causes.holds(thread, stop)) {
+      thread.stop = null;
+      return false;
+    }
+    return true;
   }
 
   @Override
   public void detach() {
-    lock.lock();
-    try {
-      memory.removeBreakpoints();
-      debugger = null;
-      running = true;
-      stopAtNextEntry = false;
-      changed.signalAll();
-    } finally {
-      lock.unlock();
-    }
+    locked(
+        () -> {
+          memory.removeBreakpoints();
+          watchpoints.clear();
+          debugger = null;
+          running = true;
+          stopAtNextEntry = false;
+          changed.signalAll();
+        });
   }
 
   @Override

@@ -69,7 +69,12 @@ final class RemoteSession {
             target.settle();
             stoppedThread = stopped;
             thread = stopped;
-            String why = stop.kind() == Stop.Kind.BREAKPOINT ? "swbreak:;" : "";
+            String why =
+                switch (stop.kind()) {
+                  case BREAKPOINT -> "swbreak:;";
+                  case WATCHPOINT -> "watch:%x;".formatted(stop.watched());
+                  case STEP, HALT, OWN_TRAP, FAULT -> "";
+                };
             yield "T%02xthread:%x;%s".formatted(stop.signal(), stopped, why);
           }
           case DebugEvent.Finished(int status) -> "W%02x".formatted(status & 0xFF);
@@ -223,21 +228,21 @@ final class RemoteSession {
     return bytes.get().length == 0 || target.write(range.get().address(), bytes.get()) ? OK : BAD_ADDRESS;
   }
 
-  /** {@code type,address,kind}: of the types only 0, a breakpoint in the code. */
+  /** {@code type,address,kind}: of the types 0, a breakpoint in the code, and 2, whose kind is a length, a watchpoint. */
   private String breakpoint(String rest, boolean insert) {
     String[] parts = rest.split("[,;]", 4);
-    if (parts.length < 3) {
-      return BAD_REQUEST;
-    }
-    if (!parts[0].equals("0")) {
-      return UNKNOWN;
-    }
-    OptionalLong address = Requests.number(parts[1]);
-    if (address.isEmpty()) {
+    OptionalLong address = parts.length < 3 ? OptionalLong.empty() : Requests.number(parts[1]);
+    OptionalLong kind = parts.length < 3 ? OptionalLong.empty() : Requests.number(parts[2]);
+    if (address.isEmpty() || kind.isEmpty()) {
       return BAD_REQUEST;
     }
     long at = address.getAsLong();
-    return (insert ? target.insertBreakpoint(at) : target.removeBreakpoint(at)) ? OK : BAD_ADDRESS;
+    int length = Math.clamp(kind.getAsLong(), 0, Integer.MAX_VALUE);
+    return switch (parts[0]) {
+      case "0" -> (insert ? target.insertBreakpoint(at) : target.removeBreakpoint(at)) ? OK : BAD_ADDRESS;
+      case "2" -> (insert ? target.watch(at, length) : target.unwatch(at, length)) ? OK : BAD_ADDRESS;
+      default -> UNKNOWN;
+    };
   }
 
   // Threads, stop and go.

@@ -6,8 +6,9 @@ import org.enclavisor.isa.Vector;
  * Why a thread stands still.
  *
  * @param signal as GDB numbers them
+ * @param watched the address of what has changed, at a watchpoint; else 0
  */
-record Stop(Kind kind, int signal) {
+record Stop(Kind kind, int signal, long watched) {
   /** No signal. */
   static final int NONE = 0;
 
@@ -38,6 +39,8 @@ record Stop(Kind kind, int signal) {
     STEP,
     /** It ran into a breakpoint of the debugger. */
     BREAKPOINT,
+    /** It has changed something that the debugger watches. */
+    WATCHPOINT,
     /** Somebody wanted it to stop. */
     HALT,
     /** A breakpoint or a single step of the enclave's own. */
@@ -46,8 +49,20 @@ record Stop(Kind kind, int signal) {
     FAULT
   }
 
+  /** After one step. */
   static final Stop STEPPED = new Stop(Kind.STEP, TRAP);
+
+  /** At a breakpoint. */
   static final Stop AT_BREAKPOINT = new Stop(Kind.BREAKPOINT, TRAP);
+
+  Stop(Kind kind, int signal) {
+    this(kind, signal, 0);
+  }
+
+  /** At a watchpoint. */
+  static Stop watched(long address) {
+    return new Stop(Kind.WATCHPOINT, TRAP, address);
+  }
 
   /** An exception that is not the debugger's doing. */
   static Stop of(Vector vector) {
@@ -68,7 +83,7 @@ record Stop(Kind kind, int signal) {
    */
   boolean delivered(int signal) {
     return switch (kind) {
-      case STEP, BREAKPOINT, HALT -> false;
+      case STEP, BREAKPOINT, WATCHPOINT, HALT -> false;
       case OWN_TRAP -> true;
       case FAULT -> signal != NONE;
     };

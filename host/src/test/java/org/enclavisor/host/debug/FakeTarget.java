@@ -116,6 +116,17 @@ final class FakeTarget implements DebugTarget {
   }
 
   @Override
+  public boolean watch(long address, int length) {
+    told.add("watch %d at 0x%x".formatted(length, address));
+    return length > 0;
+  }
+
+  @Override
+  public boolean unwatch(long address, int length) {
+    return told.remove("watch %d at 0x%x".formatted(length, address));
+  }
+
+  @Override
   public void attach(Consumer<DebugEvent> debugger) {
     told.add("attach");
     listener = debugger;

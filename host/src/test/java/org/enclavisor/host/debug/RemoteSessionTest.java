@@ -97,7 +97,21 @@ class RemoteSessionTest {
     assertThat(ask("z0," + at + ",1")).isEqualTo("E0e");
     assertThat(ask("Z0,10,1")).isEqualTo("E0e");
     assertThat(ask("Z1," + at + ",1")).as("in hardware: not known").isEmpty();
-    assertThat(ask("Z0")).isEqualTo("E01");
+    for (String bad : List.of("Z0", "Z0,", "Z0,10", "Z0,10,", "Z0,x,1", "Z2,10,x")) {
+      assertThat(ask(bad)).as(bad).isEqualTo("E01");
+    }
+  }
+
+  @Test
+  void watchpoints() {
+    assertThat(ask("Z2,1234,8")).isEqualTo("OK");
+    assertThat(target.told).containsExactly("watch 8 at 0x1234");
+    assertThat(ask("Z2,1234,0")).isEqualTo("E0e");
+    assertThat(ask("z2,1234,8")).isEqualTo("OK");
+    assertThat(ask("z2,1234,8")).isEqualTo("E0e");
+    assertThat(ask("Z3,1234,8")).as("of reads: not known").isEmpty();
+    ask("?");
+    assertThat(session.happened(new DebugEvent.Stopped(1, Stop.watched(0x1234)))).contains("T05thread:1;watch:1234;");
   }
 
   @Test
