@@ -17,6 +17,8 @@ import org.enclavisor.monitor.leaf.Edbgwr;
 import org.enclavisor.monitor.leaf.Eextend;
 import org.enclavisor.monitor.leaf.Einit;
 import org.enclavisor.monitor.leaf.Eld;
+import org.enclavisor.monitor.leaf.Emodpr;
+import org.enclavisor.monitor.leaf.Emodt;
 import org.enclavisor.monitor.leaf.Epa;
 import org.enclavisor.monitor.leaf.Eremove;
 import org.enclavisor.monitor.leaf.Etrack;
@@ -108,7 +110,7 @@ public final class Encls {
    */
   public Outcome execute(int number, EnclsRegisters r, Operands memory) {
     EnclsLeaf leaf = EnclsLeaf.of(number).orElse(null);
-    if (leaf == null) {
+    if (leaf == null || !cpu.has(SgxFeature.of(leaf))) {
       return Outcome.gp("ENCLS leaf 0x%x: not there".formatted(number));
     }
     return switch (leaf) {
@@ -119,17 +121,19 @@ public final class Encls {
       case EEXTEND -> Eextend.execute(epc, r.rbx, r.rcx);
       case EDBGRD -> Edbgrd.execute(epc, r);
       case EDBGWR -> Edbgwr.execute(epc, r);
-      case EAUG -> cpu.has(SgxFeature.SGX2) ? Eaug.execute(epc, memory, r.rbx, r.rcx) : absent(leaf);
+      case EAUG -> Eaug.execute(epc, memory, r.rbx, r.rcx);
+      case EMODPR -> Emodpr.execute(epc, memory, r.rbx, r.rcx);
+      case EMODT -> Emodt.execute(epc, memory, r.rbx, r.rcx);
       case ELDB -> eld(r, memory, true, false);
       case ELDU -> eld(r, memory, false, false);
       case EBLOCK -> Eblock.execute(epc, r.rcx);
       case EPA -> Epa.execute(epc, r.rbx, r.rcx);
       case EWB -> Ewb.execute(epc, paging, memory, r.rbx, r.rcx, r.rdx);
       case ETRACK -> Etrack.execute(epc, r.rcx);
-      case ETRACKC -> cpu.has(SgxFeature.OVERSUB) ? Etrack.executeConcurrent(epc, r.rcx) : absent(leaf);
-      case ELDBC -> cpu.has(SgxFeature.OVERSUB) ? eld(r, memory, true, true) : absent(leaf);
-      case ELDUC -> cpu.has(SgxFeature.OVERSUB) ? eld(r, memory, false, true) : absent(leaf);
-      case EMODPR, EMODT, ERDINFO, EUPDATESVN -> absent(leaf);
+      case ETRACKC -> Etrack.executeConcurrent(epc, r.rcx);
+      case ELDBC -> eld(r, memory, true, true);
+      case ELDUC -> eld(r, memory, false, true);
+      case ERDINFO, EUPDATESVN -> absent(leaf);
     };
   }
 

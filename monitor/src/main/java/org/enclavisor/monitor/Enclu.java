@@ -5,7 +5,9 @@ import org.enclavisor.isa.Vector;
 import org.enclavisor.monitor.epc.SecsPage;
 import org.enclavisor.monitor.leaf.Cpu;
 import org.enclavisor.monitor.leaf.Eaccept;
+import org.enclavisor.monitor.leaf.Eacceptcopy;
 import org.enclavisor.monitor.leaf.Egetkey;
+import org.enclavisor.monitor.leaf.Emodpe;
 import org.enclavisor.monitor.leaf.Ereport;
 import org.enclavisor.monitor.spi.Registers;
 import org.jspecify.annotations.Nullable;
@@ -34,15 +36,16 @@ final class Enclu {
   Outcome execute(SecsPage secs, Registers r) {
     int number = (int) r.rax;
     EncluLeaf leaf = EncluLeaf.of(number).orElse(null);
-    if (leaf == null) {
+    if (leaf == null || !cpu.has(SgxFeature.of(leaf))) {
       return absent(number);
     }
     return switch (leaf) {
       case EREPORT -> silent(Ereport.execute(cpu, secs, r.rbx, r.rcx, r.rdx));
       case EGETKEY -> result(Egetkey.execute(cpu, secs, r.rbx, r.rcx), r);
-      case EACCEPT ->
-          cpu.has(SgxFeature.SGX2) ? result(Eaccept.execute(secs, r.rbx, r.rcx), r) : absent(number);
-      case EENTER, ERESUME, EEXIT, EMODPE, EACCEPTCOPY, EVERIFYREPORT2, EDECCSSA -> absent(number);
+      case EACCEPT -> result(Eaccept.execute(secs, r.rbx, r.rcx), r);
+      case EMODPE -> silent(Emodpe.execute(secs, r.rbx, r.rcx));
+      case EACCEPTCOPY -> result(Eacceptcopy.execute(secs, r.rbx, r.rcx, r.rdx), r);
+      case EENTER, ERESUME, EEXIT, EVERIFYREPORT2, EDECCSSA -> absent(number);
     };
   }
 

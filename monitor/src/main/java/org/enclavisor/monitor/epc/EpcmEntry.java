@@ -32,7 +32,10 @@ public record EpcmEntry(
   static final int WRITE = 1 << 2;
   static final int EXECUTE = 1 << 3;
   static final int PERMISSIONS_SHIFT = 1;
-  static final int PERMISSIONS = 7 << PERMISSIONS_SHIFT;
+
+  /** R, W and X, as a mask for {@link EpcmTable#update}. */
+  public static final int PERMISSIONS = 7 << PERMISSIONS_SHIFT;
+
   static final int TYPE_SHIFT = 4;
   static final int TYPE = 7 << TYPE_SHIFT;
   static final int PENDING = 1 << 7;
@@ -45,6 +48,15 @@ public record EpcmEntry(
 
   /** What a page can wait for, PENDING, MODIFIED and PR, as a mask for {@link EpcmTable#update}. */
   public static final int WAITING = PENDING | MODIFIED | PR;
+
+  /** What EMODPR changes, as a mask. */
+  public static final int RESTRICTION = PERMISSIONS | PR;
+
+  /** What EMODT changes, as a mask. */
+  public static final int CHANGE_OF_TYPE = TYPE | PERMISSIONS | MODIFIED | PR;
+
+  /** What EACCEPTCOPY changes, as a mask. */
+  public static final int COPY = PERMISSIONS | PENDING;
 
   /** Where SECINFO.FLAGS has the type. */
   private static final int FLAGS_TYPE_SHIFT = 8;
@@ -120,6 +132,26 @@ public record EpcmEntry(
   /** The same entry with BLOCKED set. */
   public static int block(int bits) {
     return bits | BLOCKED;
+  }
+
+  /** What EMODPR makes of an entry, of the bits of {@link #RESTRICTION}. */
+  public static int restricted(int bits, Permissions permissions) {
+    return bits & permissions.bits() << PERMISSIONS_SHIFT | PR;
+  }
+
+  /** What EMODT makes of an entry, of the bits of {@link #CHANGE_OF_TYPE}. */
+  public static int changed(PageType type) {
+    return type.code() << TYPE_SHIFT | MODIFIED;
+  }
+
+  /** What EMODPE makes of an entry, of the bits of {@link #PERMISSIONS}. */
+  public static int extended(int bits, Permissions permissions) {
+    return bits & PERMISSIONS | permissions.bits() << PERMISSIONS_SHIFT;
+  }
+
+  /** What EACCEPTCOPY makes of an entry, of the bits of {@link #COPY}. */
+  public static int copied(Permissions permissions) {
+    return permissions.bits() << PERMISSIONS_SHIFT;
   }
 
   /** Whether PENDING or MODIFIED is set in an entry's bits. */

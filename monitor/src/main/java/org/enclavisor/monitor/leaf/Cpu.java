@@ -6,6 +6,7 @@ import org.enclavisor.isa.KeyId;
 import org.enclavisor.isa.MiscSelect;
 import org.enclavisor.monitor.SgxFeature;
 import org.enclavisor.monitor.epc.XsaveLayout;
+import org.jspecify.annotations.Nullable;
 
 /**
  * What the processor that the leaves run on is like. Immutable.
@@ -29,9 +30,9 @@ public record Cpu(
     KeyId reportKeyId,
     DerivedKeys keys) {
 
-  /** Whether a feature is there. */
-  public boolean has(SgxFeature feature) {
-    return features.contains(feature);
+  /** Whether a feature is there; nothing is always there. */
+  public boolean has(@Nullable SgxFeature feature) {
+    return feature == null || features.contains(feature);
   }
 
   /**

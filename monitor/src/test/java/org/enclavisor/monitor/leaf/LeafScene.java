@@ -6,7 +6,9 @@ import static java.lang.foreign.ValueLayout.JAVA_LONG_UNALIGNED;
 
 import java.lang.foreign.MemorySegment;
 import java.util.EnumSet;
+import java.util.List;
 import java.util.Objects;
+import java.util.stream.IntStream;
 import org.enclavisor.isa.AesCmac;
 import org.enclavisor.isa.Attributes;
 import org.enclavisor.isa.CpuSvn;
@@ -153,6 +155,11 @@ class LeafScene {
     page.threads().remove(offset / 4096);
     Eadd.commit(page, offset / 4096, 1, Secinfo.tcs(), tcs);
     return tcs;
+  }
+
+  /** All eight combinations. */
+  static List<Permissions> allPermissions() {
+    return IntStream.range(0, 8).mapToObj(Permissions::of).toList();
   }
 
   /** Changes the EPCM entry of a page. */
