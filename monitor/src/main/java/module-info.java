@@ -6,4 +6,5 @@ module org.enclavisor.monitor {
   exports org.enclavisor.monitor;
   exports org.enclavisor.monitor.observe;
   exports org.enclavisor.monitor.spi;
+  exports org.enclavisor.monitor.state;
 }

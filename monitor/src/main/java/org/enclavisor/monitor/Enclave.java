@@ -4,6 +4,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.locks.LockSupport;
 import java.util.concurrent.locks.ReentrantLock;
+import org.enclavisor.isa.Digest32;
 import org.enclavisor.monitor.epc.ProcessorSlot;
 import org.enclavisor.monitor.epc.SecsPage;
 import org.enclavisor.monitor.epc.TcsPage;
@@ -24,7 +25,7 @@ final class Enclave {
 
   final HostMappings host = new HostMappings();
   final LifeCycle life = new LifeCycle();
-  private final EnclaveId id;
+  private volatile EnclaveId id;
   private final SecsPage secs;
   private final AddressSpace space;
   private final PageTables tables;
@@ -32,6 +33,12 @@ final class Enclave {
   private final List<ProcessorSlot> processors = new ArrayList<>();
   private volatile @Nullable String death;
   private volatile @Nullable PagedEnclave paged;
+
+  /** Whether the machine has said that nothing of it runs: under {@link #lock}. */
+  boolean standing;
+
+  /** Digest of the last stream that was written of it and that changes may follow: under {@link #lock}. */
+  @Nullable Digest32 written;
 
   Enclave(EnclaveId id, SecsPage secs, AddressSpace space, int maxThreads) {
     this.id = id;
@@ -44,6 +51,16 @@ final class Enclave {
   /** Which one, and in which generation. */
   EnclaveId id() {
     return id;
+  }
+
+  /** Gives it another generation. */
+  void id(EnclaveId next) {
+    id = next;
+  }
+
+  /** How many threads may be inside at once. */
+  int maxThreads() {
+    return maxThreads;
   }
 
   SecsPage secs() {
@@ -147,10 +164,17 @@ final class Enclave {
    * the process.
    */
   void evacuate() {
+    if (!expel(PATIENCE_NANOS)) {
+      space.close();
+      expel(Long.MAX_VALUE);
+    }
+  }
+
+  /** Interrupts everybody until all are out, when nobody can come in any more. False if they are not, in time. */
+  boolean expel(long patience) {
     secs.exclusive(true);
-    long deadline = System.nanoTime() + PATIENCE_NANOS;
+    long start = System.nanoTime();
     long pause = 10_000;
-    boolean closed = false;
     while (secs.active()) {
       for (TcsPage tcs : secs.threads().all()) {
         ProcessorSlot slot = tcs.processor;
@@ -159,13 +183,13 @@ final class Enclave {
           slot.processor.interrupt();
         }
       }
-      if (!closed && System.nanoTime() - deadline > 0) {
-        space.close();
-        closed = true;
+      if (System.nanoTime() - start > patience) {
+        return false;
       }
       LockSupport.parkNanos(pause);
       pause = Math.min(2 * pause, MAX_PAUSE_NANOS);
     }
+    return true;
   }
 
   /** Gives the machine back. When everybody is out. */

@@ -76,7 +76,9 @@ final class EntryPath {
       tcs.unlock();
       return refused(enclave, call, fault);
     }
-    String refusal = gate.refusal(presented, enclave.id(), enclave.life.state());
+    // The state before the generation: who is let in by the one has not missed a change of the other.
+    EnclaveState state = enclave.life.state();
+    String refusal = gate.refusal(presented, enclave.id(), state);
     if (refusal != null) {
       tcs.unlock();
       return refused(enclave, call, Outcome.gp(refusal));

@@ -1,7 +1,9 @@
 package org.enclavisor.monitor;
 
 import java.util.Arrays;
+import java.util.List;
 import org.enclavisor.isa.Permissions;
+import org.enclavisor.monitor.state.EnclaveManifest.Mapping;
 
 /**
  * What a host's mappings of the ELRANGE allow, as runs of pages. Costs what the host's calls make of it, not what they
@@ -49,6 +51,17 @@ final class HostMappings {
     return used + 1;
   }
 
+  /** Sets all runs at once; the first begins at page 0, the others follow in order. */
+  synchronized void set(List<Mapping> mappings) {
+    long[] starts = new long[mappings.size()];
+    byte[] bits = new byte[starts.length];
+    int used = 0;
+    for (Mapping mapping : mappings) {
+      used = append(starts, bits, used, mapping.page(), (byte) mapping.access());
+    }
+    runs = new Runs(Arrays.copyOf(starts, used), Arrays.copyOf(bits, used));
+  }
+
   Permissions get(long page) {
     return Permissions.of(bits(page));
   }
@@ -74,6 +87,11 @@ final class HostMappings {
     Runs now = runs;
     int next = now.find(page) + 1;
     return next == now.starts.length ? Long.MAX_VALUE : now.starts[next];
+  }
+
+  /** The runs' first pages, the first of them 0. Nobody else has the array. */
+  long[] starts() {
+    return runs.starts.clone();
   }
 
   int size() {

@@ -25,7 +25,8 @@ final class LifeCycle {
   static boolean allowed(EnclaveState from, EnclaveState to) {
     return switch (from) {
       case CREATING -> to == EnclaveState.INITIALISED || to == EnclaveState.DESTROYED;
-      case INITIALISED -> to == EnclaveState.DESTROYED;
+      case INITIALISED -> to == EnclaveState.STOPPED || to == EnclaveState.DESTROYED;
+      case STOPPED -> to == EnclaveState.DESTROYED;
       case DESTROYED -> false;
     };
   }
@@ -45,5 +46,10 @@ final class LifeCycle {
         return from;
       }
     }
+  }
+
+  /** Begins another life of a stopped enclave, whose generation has been raised before. False if it is not stopped. */
+  boolean reborn() {
+    return STATE.compareAndSet(this, EnclaveState.STOPPED, EnclaveState.INITIALISED);
   }
 }

@@ -67,6 +67,7 @@ public final class Monitor implements SgxDevice {
   private final AtomicLong deaths = new AtomicLong();
   private final @Nullable Pager pager;
   private final EntryPath entryPath;
+  private final Checkpoints checkpoints;
 
   /** With the local gate. Does not own the platform. */
   public Monitor(Platform platform, MonitorConfig config) {
@@ -82,7 +83,10 @@ public final class Monitor implements SgxDevice {
     this.platform = platform;
     this.config = config;
     this.events = new Events(config.events());
-    this.keys = new RootKeys(config.random(), config.ownerEpoch());
+    this.keys =
+        config.root()
+            .map(root -> new RootKeys(root, config.ownerEpoch()))
+            .orElseGet(() -> new RootKeys(config.random(), config.ownerEpoch()));
     byte[] keyId = new byte[KeyId.BYTES];
     config.random().nextBytes(keyId);
     this.cpu =
@@ -99,6 +103,7 @@ public final class Monitor implements SgxDevice {
     this.pager = config.epc().map(this::pager).orElse(null);
     FaultService faults = new FaultService(cpu.has(SgxFeature.SGX2), systemLeaves(), pager, events);
     this.entryPath = new EntryPath(cpu, gate, faults, events, this::died);
+    this.checkpoints = new Checkpoints(this, platform, config, cpu, epc, enclaves, nextInstance, nextEid);
   }
 
   private Pager pager(EpcLimit limit) {
@@ -478,6 +483,11 @@ public final class Monitor implements SgxDevice {
     throw new IllegalStateException("no enclave with EID " + secs.eid());
   }
 
+  /** Stopping enclaves, writing their state, and bringing them back. For whoever runs the machine, not for hosts. */
+  public Checkpoints checkpoints() {
+    return checkpoints;
+  }
+
   /**
    * Where an enclave is in its life; empty if it is not known.
    *
@@ -536,17 +546,26 @@ public final class Monitor implements SgxDevice {
     keys.close();
   }
 
-  private void died(Enclave enclave, String reason) {
+  void died(Enclave enclave, String reason) {
     if (enclave.died(reason)) {
       deaths.incrementAndGet();
     }
     advance(enclave, EnclaveState.DESTROYED, reason);
   }
 
-  private void advance(Enclave enclave, EnclaveState to, String reason) {
+  /** Returns where it came from, as {@link LifeCycle#advance}. */
+  EnclaveState advance(Enclave enclave, EnclaveState to, String reason) {
     EnclaveState from = enclave.life.advance(to);
-    if (events.wanted() && LifeCycle.allowed(from, to)) {
-      events.tell(new MonitorEvent.LifeCycle(enclave.id(), System.nanoTime(), from, to, reason));
+    if (LifeCycle.allowed(from, to)) {
+      changed(enclave.id(), from, to, reason);
+    }
+    return from;
+  }
+
+  /** Tells of a change in an enclave's life. */
+  void changed(EnclaveId id, EnclaveState from, EnclaveState to, String reason) {
+    if (events.wanted()) {
+      events.tell(new MonitorEvent.LifeCycle(id, System.nanoTime(), from, to, reason));
     }
   }
 
@@ -569,13 +588,16 @@ public final class Monitor implements SgxDevice {
         }
         return refused;
       }
+      if (enclave.life.state() == EnclaveState.STOPPED) {
+        return Outcome.gp("the enclave is stopped");
+      }
       return operation.on(enclave);
     } finally {
       enclave.lock.unlock();
     }
   }
 
-  private Enclave require(EnclaveId id) {
+  Enclave require(EnclaveId id) {
     Enclave enclave = enclaves.get(id.instance());
     if (enclave == null || !enclave.id().equals(id)) {
       throw new IllegalArgumentException("no enclave " + id);

@@ -10,6 +10,7 @@ import org.enclavisor.isa.Attributes;
 import org.enclavisor.isa.CpuSvn;
 import org.enclavisor.isa.Digest32;
 import org.enclavisor.isa.Id16;
+import org.enclavisor.isa.Key128;
 import org.enclavisor.isa.MiscSelect;
 import org.jspecify.annotations.Nullable;
 
@@ -28,6 +29,8 @@ import org.jspecify.annotations.Nullable;
  * @param random where secret numbers come from
  * @param events told of all that happens, or null: costs nothing then
  * @param epc how large the EPC is; empty: without a limit, and then nothing is ever evicted
+ * @param root what all keys derive from. Empty: drawn when the monitor starts, so that none outlives it. Whoever restores
+ *     an enclave elsewhere and wants it to have the keys that it had, starts both monitors with the same
  */
 public record MonitorConfig(
     Optional<Digest32> launchKeyHash,
@@ -41,7 +44,8 @@ public record MonitorConfig(
     Id16 ownerEpoch,
     RandomGenerator random,
     @Nullable Consumer<MonitorEvent> events,
-    Optional<EpcLimit> epc) {
+    Optional<EpcLimit> epc,
+    Optional<Key128> root) {
 
   /** The attribute flags that this monitor can honour. INIT is not among them: ECREATE refuses it. */
   public static final long SUPPORTED_ATTRIBUTES =
@@ -75,6 +79,7 @@ public record MonitorConfig(
         Id16.ZERO,
         new SecureRandom(),
         null,
+        Optional.empty(),
         Optional.empty());
   }
 
@@ -82,41 +87,48 @@ public record MonitorConfig(
   public MonitorConfig withEvents(Consumer<MonitorEvent> consumer) {
     return new MonitorConfig(
         launchKeyHash, provisioning, launching, attributes, miscselect, features, maxEnclaveBits, cpuSvn, ownerEpoch,
-        random, consumer, epc);
+        random, consumer, epc, root);
   }
 
   /** The same, with hosts granted PROVISIONKEY or not. */
   public MonitorConfig withProvisioning(boolean granted) {
     return new MonitorConfig(
         launchKeyHash, granted, launching, attributes, miscselect, features, maxEnclaveBits, cpuSvn, ownerEpoch,
-        random, events, epc);
+        random, events, epc, root);
   }
 
   /** The same, with hosts granted EINITTOKENKEY or not. */
   public MonitorConfig withLaunching(boolean granted) {
     return new MonitorConfig(
         launchKeyHash, provisioning, granted, attributes, miscselect, features, maxEnclaveBits, cpuSvn, ownerEpoch,
-        random, events, epc);
+        random, events, epc, root);
   }
 
   /** The same, with IA32_SGXLEPUBKEYHASH fixed to a signer. */
   public MonitorConfig withLaunchKeyHash(Digest32 signer) {
     return new MonitorConfig(
         Optional.of(signer), provisioning, launching, attributes, miscselect, features, maxEnclaveBits, cpuSvn,
-        ownerEpoch, random, events, epc);
+        ownerEpoch, random, events, epc, root);
   }
 
   /** The same, of a processor with these features and no others. */
   public MonitorConfig withFeatures(Set<SgxFeature> there) {
     return new MonitorConfig(
         launchKeyHash, provisioning, launching, attributes, miscselect, there, maxEnclaveBits, cpuSvn, ownerEpoch,
-        random, events, epc);
+        random, events, epc, root);
   }
 
   /** The same, with an EPC of so many pages. */
   public MonitorConfig withEpc(EpcLimit limit) {
     return new MonitorConfig(
         launchKeyHash, provisioning, launching, attributes, miscselect, features, maxEnclaveBits, cpuSvn, ownerEpoch,
-        random, events, Optional.of(limit));
+        random, events, Optional.of(limit), root);
+  }
+
+  /** The same, with all keys derived from a root that is known. It is not copied: it has to live as long as this. */
+  public MonitorConfig withRoot(Key128 shared) {
+    return new MonitorConfig(
+        launchKeyHash, provisioning, launching, attributes, miscselect, features, maxEnclaveBits, cpuSvn, ownerEpoch,
+        random, events, epc, Optional.of(shared));
   }
 }

@@ -1,5 +1,6 @@
 package org.enclavisor.monitor;
 
+import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
 import java.util.random.RandomGenerator;
 import org.enclavisor.isa.AesCmac;
@@ -10,13 +11,16 @@ import org.enclavisor.monitor.leaf.DerivedKeys;
 import org.enclavisor.monitor.leaf.KeyDependencies;
 
 /**
- * Keys from a root that is drawn when the monitor starts, and gone when it ends: reports can be verified by enclaves of
- * the same monitor only, and prove nothing to anybody else; what was sealed cannot be unsealed after its end.
+ * Keys from a root. One that is drawn when the monitor starts is gone when it ends: reports can be verified by enclaves
+ * of the same monitor only, and prove nothing to anybody else; what was sealed cannot be unsealed after its end.
  *
  * <p>A key is the AES-CMAC, under the root, of the key's dependencies as bytes, then the owner epoch and the fuses, or
  * zeroes in the place of those that the key does not depend on. Thread-safe.
  */
 final class RootKeys implements DerivedKeys, AutoCloseable {
+  /** What the fuses are made of where the root is given: shorter than any key's dependencies. */
+  private static final byte[] FUSES = "fuses".getBytes(StandardCharsets.US_ASCII);
+
   private final Key128 root;
   private final Key128 fuses;
   private final Id16 ownerEpoch;
@@ -31,9 +35,24 @@ final class RootKeys implements DerivedKeys, AutoCloseable {
     this.ownerEpoch = ownerEpoch;
   }
 
+  /**
+   * @param shared what others derive from too
+   * @param ownerEpoch IA32_SGXOWNEREPOCH
+   */
+  RootKeys(Key128 shared, Id16 ownerEpoch) {
+    this.root = copy(shared.bytes());
+    this.fuses = copy(AesCmac.mac(shared, FUSES).bytes());
+    this.ownerEpoch = ownerEpoch;
+  }
+
   private static Key128 draw(RandomGenerator random) {
     byte[] bytes = new byte[Key128.BYTES];
     random.nextBytes(bytes);
+    return copy(bytes);
+  }
+
+  /** Takes the bytes over and wipes them. */
+  private static Key128 copy(byte[] bytes) {
     try {
       return Key128.of(bytes);
     } finally {

@@ -64,13 +64,21 @@ class LifeCycleTest {
       for (EnclaveState to : EnclaveState.values()) {
         assertThat(LifeCycle.allowed(from, to))
             .as("%s to %s", from, to)
-            .isEqualTo(to.ordinal() > from.ordinal());
+            .isEqualTo(
+                to.ordinal() > from.ordinal() && !(from == EnclaveState.CREATING && to == EnclaveState.STOPPED));
       }
     }
     LifeCycle life = new LifeCycle();
     assertThat(life.advance(EnclaveState.DESTROYED)).isEqualTo(EnclaveState.CREATING);
     assertThat(life.advance(EnclaveState.INITIALISED)).isEqualTo(EnclaveState.DESTROYED);
     assertThat(life.state()).isEqualTo(EnclaveState.DESTROYED);
+    assertThat(life.reborn()).isFalse();
+    LifeCycle another = new LifeCycle();
+    another.advance(EnclaveState.INITIALISED);
+    assertThat(another.reborn()).isFalse();
+    another.advance(EnclaveState.STOPPED);
+    assertThat(another.reborn()).isTrue();
+    assertThat(another.state()).isEqualTo(EnclaveState.INITIALISED);
   }
 
   @Test

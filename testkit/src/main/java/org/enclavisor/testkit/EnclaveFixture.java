@@ -63,6 +63,10 @@ abstract class EnclaveFixture {
     return monitor;
   }
 
+  final WatchedPlatform platform() {
+    return platform;
+  }
+
   /** The address space of the enclave that was created last. */
   final AddressSpace space() {
     return platform.last();

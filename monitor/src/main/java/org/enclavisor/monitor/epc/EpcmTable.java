@@ -137,6 +137,11 @@ public final class EpcmTable {
     }
   }
 
+  /** Sets the architectural bits and stamps of a run of entries, of an enclave that nobody knows yet. */
+  public void restore(long page, long count, int bits, long epoch) {
+    change(page, count, ARCHITECTURAL | -1L << EPOCH_SHIFT, bits | epoch << EPOCH_SHIFT);
+  }
+
   private void change(long page, long count, long mask, long bits) {
     if (page < 0 || count < 0 || page > pages - count) {
       throw new IndexOutOfBoundsException("page=" + page + " count=" + count + " pages=" + pages);
@@ -238,6 +243,26 @@ public final class EpcmTable {
     EpcmChunk fresh = new EpcmChunk();
     EpcmChunk there = (EpcmChunk) CHUNKS.compareAndExchange(directory, (int) (page / CHUNK % DIRECTORY), null, fresh);
     return there == null ? fresh : there;
+  }
+
+  /** The first valid page from this one on, or −1. Passes over what was never used without looking at each. */
+  public long nextValid(long page) {
+    long at = page;
+    while (at < pages) {
+      if (directory(at) == null) {
+        at = (at / CHUNK / DIRECTORY + 1) * DIRECTORY * CHUNK;
+        continue;
+      }
+      EpcmChunk chunk = existing(at);
+      if (chunk == null || chunk.alike() && !EpcmEntry.valid(bits(at))) {
+        at = (at / CHUNK + 1) * CHUNK;
+      } else if (EpcmEntry.valid(bits(at))) {
+        return at;
+      } else {
+        at++;
+      }
+    }
+    return -1;
   }
 
   /** The first valid entry of a range, or −1. */

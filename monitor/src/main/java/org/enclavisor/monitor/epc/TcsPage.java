@@ -158,6 +158,17 @@ public final class TcsPage {
     flags = value;
   }
 
+  /**
+   * From the bytes of {@link #bytes}, taken while nobody was inside: with CSSA, AEP and DBGOPTIN as they were.
+   */
+  public static TcsPage restored(long page, long address, MemorySegment bytes) {
+    TcsPage tcs = new TcsPage(page, address, bytes);
+    tcs.flags = bytes.get(JAVA_LONG_UNALIGNED, 8);
+    tcs.cssa = bytes.get(JAVA_INT_UNALIGNED, 24);
+    tcs.aep = bytes.get(JAVA_LONG_UNALIGNED, 40);
+    return tcs;
+  }
+
   /** TCS.FLAGS.DBGOPTIN: the thread is open to a debugger's breakpoints and single steps. */
   public boolean optIn() {
     return (flags & Tcs.DBGOPTIN) != 0;

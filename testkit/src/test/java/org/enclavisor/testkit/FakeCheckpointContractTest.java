@@ -1,0 +1,21 @@
+package org.enclavisor.testkit;
+
+import org.enclavisor.monitor.spi.AddressSpace;
+import org.enclavisor.monitor.spi.Platform;
+
+class FakeCheckpointContractTest extends CheckpointContract {
+  @Override
+  protected Platform open() {
+    return FakePlatform.open();
+  }
+
+  @Override
+  protected void kill(AddressSpace space) {
+    FakePlatform.kill(space, "killed by a test");
+  }
+
+  @Override
+  protected long rounds() {
+    return 300_000;
+  }
+}
