@@ -18,7 +18,6 @@ import org.enclavisor.monitor.spi.PlatformException;
 import org.enclavisor.monitor.state.EnclaveManifest;
 import org.enclavisor.monitor.state.EnclaveManifest.Instance;
 import org.enclavisor.monitor.state.EnclaveManifest.MachineNeeds;
-import org.enclavisor.monitor.state.EnclaveManifest.Mapping;
 import org.enclavisor.monitor.state.EnclaveManifest.SecsState;
 import org.enclavisor.monitor.state.EnclaveManifest.ThreadState;
 import org.enclavisor.monitor.state.StateProgress;
@@ -204,7 +203,7 @@ public final class Checkpoints {
     try (StateWriter writer = new StateWriter(to)) {
       SecsPage secs = enclave.secs();
       return writer.write(
-          manifest(enclave), secs.pages(), mappings(enclave), secs.memory().segment(), pages, continues, progress);
+          manifest(enclave), secs.pages(), enclave.host.all(secs.size() / PAGE), secs.memory().segment(), pages, continues, progress);
     }
   }
 
@@ -282,15 +281,5 @@ public final class Checkpoints {
       threads.add(new ThreadState(tcs.page, bytes, tcs.savedFsBase, tcs.savedGsBase, tcs.savedTf));
     }
     return threads;
-  }
-
-  private static List<Mapping> mappings(Enclave enclave) {
-    var mappings = new ArrayList<Mapping>();
-    for (long page : enclave.host.starts()) {
-      if (page < enclave.secs().size() / PAGE) {
-        mappings.add(new Mapping(page, enclave.host.bits(page)));
-      }
-    }
-    return mappings;
   }
 }

@@ -1,5 +1,6 @@
 package org.enclavisor.monitor;
 
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import org.enclavisor.isa.Permissions;
@@ -89,9 +90,14 @@ final class HostMappings {
     return next == now.starts.length ? Long.MAX_VALUE : now.starts[next];
   }
 
-  /** The runs' first pages, the first of them 0. Nobody else has the array. */
-  long[] starts() {
-    return runs.starts.clone();
+  /** All runs that begin before a page. */
+  List<Mapping> all(long pages) {
+    Runs now = runs;
+    var mappings = new ArrayList<Mapping>();
+    for (int i = 0; i < now.starts.length && now.starts[i] < pages; i++) {
+      mappings.add(new Mapping(now.starts[i], now.permissions[i]));
+    }
+    return mappings;
   }
 
   int size() {

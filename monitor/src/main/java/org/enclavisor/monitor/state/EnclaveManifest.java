@@ -88,6 +88,6 @@ public record EnclaveManifest(Instance instance, MachineNeeds machine, SecsState
     }
   }
 
-  /** From a page on, until the next run, the host's mappings allow this: 1 read, 2 write, 4 execute. */
+  /** From a page on, until the next run, the host's mappings allow this: 1 read, 2 write, 4 execute, 8 if the host said so. */
   public record Mapping(long page, int access) {}
 }

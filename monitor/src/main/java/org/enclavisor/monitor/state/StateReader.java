@@ -303,7 +303,7 @@ public final class StateReader implements AutoCloseable {
         if (mappings.size() == StateFormat.MAX_MAPPINGS) {
           throw cursor.malformed("at most " + StateFormat.MAX_MAPPINGS + " runs", "one more");
         }
-        mappings.add(new Mapping(page, (int) cursor.between("access", 0, 7)));
+        mappings.add(new Mapping(page, (int) cursor.between("access", 0, 15)));
         next = page + 1;
       }
     }
