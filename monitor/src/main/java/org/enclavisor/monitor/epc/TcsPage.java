@@ -139,7 +139,7 @@ public final class TcsPage {
     this.gsLimit = bytes.get(JAVA_INT_UNALIGNED, 68);
   }
 
-  /** From the bytes of an evicted page: with CSSA, AEP and DBGOPTIN as they were. */
+  /** From the bytes of a page that was a TCS before, evicted or stopped: with CSSA, AEP and DBGOPTIN as they were. */
   public static TcsPage restored(long page, long address, MemorySegment bytes) {
     TcsPage tcs = new TcsPage(page, address, bytes);
     tcs.flags = bytes.get(JAVA_LONG_UNALIGNED, Tcs.FLAGS_OFFSET);
@@ -156,17 +156,6 @@ public final class TcsPage {
   /** EDBGWR's part. */
   public void flags(long value) {
     flags = value;
-  }
-
-  /**
-   * From the bytes of {@link #bytes}, taken while nobody was inside: with CSSA, AEP and DBGOPTIN as they were.
-   */
-  public static TcsPage restored(long page, long address, MemorySegment bytes) {
-    TcsPage tcs = new TcsPage(page, address, bytes);
-    tcs.flags = bytes.get(JAVA_LONG_UNALIGNED, 8);
-    tcs.cssa = bytes.get(JAVA_INT_UNALIGNED, 24);
-    tcs.aep = bytes.get(JAVA_LONG_UNALIGNED, 40);
-    return tcs;
   }
 
   /** TCS.FLAGS.DBGOPTIN: the thread is open to a debugger's breakpoints and single steps. */
