@@ -47,6 +47,7 @@ public final class Kernel {
   private static final int MFD_ALLOW_SEALING = 2;
   private static final int MFD_NOEXEC_SEAL = 8;
   private static final int MFD_EXEC = 16;
+  private static final int O_CLOEXEC = 0x80000;
   private static final int FALLOC_PUNCH_HOLE_KEEP_SIZE = 3;
   private static final int SEEK_DATA = 3;
   private static final int SEEK_HOLE = 4;
@@ -263,6 +264,14 @@ public final class Kernel {
     check("close", raw(Syscall.CLOSE, fd, 0, 0), fd);
   }
 
+  /** open(2) for reading, close-on-exec: the descriptor or −errno. */
+  static int open(String path) {
+    try (Arena arena = Arena.ofConfined()) {
+      // SAFETY: a NUL-terminated string that lives until the arena closes.
+      return (int) raw(Syscall.OPEN, arena.allocateFrom(path).address(), O_CLOEXEC, 0);
+    }
+  }
+
   /** Whether a descriptor is open. */
   public static boolean isOpen(int fd) {
     // SAFETY: takes numbers.
@@ -298,6 +307,12 @@ public final class Kernel {
   public static int pidfdGetfd(int pidfd, int fd) {
     // SAFETY: takes numbers.
     return (int) check("pidfd_getfd", raw(Syscall.PIDFD_GETFD, pidfd, fd, 0), pidfd, fd);
+  }
+
+  /** The same, or −errno. */
+  public static int tryPidfdGetfd(int pidfd, int fd) {
+    // SAFETY: takes numbers.
+    return (int) raw(Syscall.PIDFD_GETFD, pidfd, fd, 0);
   }
 
   /** Sends a signal; false if the process is gone. */

@@ -37,6 +37,7 @@ final class StartScript {
   private static final int PR_SET_NO_NEW_PRIVS = 38;
   private static final int SECCOMP_SET_MODE_FILTER = 1;
   private static final int SECCOMP_FILTER_FLAG_NEW_LISTENER = 8;
+  private static final int F_DUPFD = 0;
   private static final int SIG_SETMASK = 2;
   private static final int RLIMIT_CORE = 4;
   private static final int RLIMIT_MEMLOCK = 8;
@@ -103,6 +104,21 @@ final class StartScript {
     return IntStream.of(f.program, f.stub, f.enclave, f.untrusted, f.patches).sorted().toArray();
   }
 
+  /** The number that the process's userfaultfd will have in it, if there is one. */
+  int userfault() {
+    int[] kept = kept();
+    return kept[kept.length - 1] + 1;
+  }
+
+  /** The number that the next descriptor gets if these are open. */
+  private static int lowestBut(int... open) {
+    int fd = 0;
+    while (IntStream.of(open).anyMatch(isIt(fd))) {
+      fd++;
+    }
+    return fd;
+  }
+
   private void descriptors() {
     int from = 0;
     for (int fd : kept()) {
@@ -137,6 +153,11 @@ final class StartScript {
     if (at.untrustedBytes() > 0) {
       map("untrusted memory", at.untrusted(), at.untrustedBytes(), readWrite, shared, in.files.untrusted, 0);
     }
+    // Where the kernel allows none, these three come to nothing, and the next step finds what it would anyhow.
+    int lowest = lowestBut(kept());
+    step("userfaultfd", StubProgram.ANY, Syscall.USERFAULTFD, WriteWatch.FLAGS);
+    step("fcntl", StubProgram.ANY, Syscall.FCNTL, lowest, F_DUPFD, userfault());
+    step("close", StubProgram.ANY, Syscall.CLOSE, lowest);
     for (int fd : new int[] {in.files.program, in.files.stub, in.files.untrusted}) {
       step("close", StubProgram.NO_ERROR, Syscall.CLOSE, fd);
     }
@@ -179,10 +200,7 @@ final class StartScript {
     ByteBuffer program = ByteBuffer.allocate(16).order(ByteOrder.LITTLE_ENDIAN);
     program.putShort(0, (short) (filter.length / SeccompFilter.INSTRUCTION_BYTES)).putLong(8, data(filter));
     long at = data(program.array());
-    listener = 0;
-    while (listener == in.files.enclave || listener == in.files.patches) {
-      listener++;
-    }
+    listener = lowestBut(in.files.enclave, in.files.patches);
     step("prctl(PR_SET_NO_NEW_PRIVS)", StubProgram.NO_ERROR, Syscall.PRCTL, PR_SET_NO_NEW_PRIVS, 1);
     step("seccomp with a listener", listener, Syscall.SECCOMP, SECCOMP_SET_MODE_FILTER,
         SECCOMP_FILTER_FLAG_NEW_LISTENER, at);

@@ -8,6 +8,7 @@ import java.util.ArrayList;
 import java.util.BitSet;
 import java.util.Deque;
 import java.util.List;
+import java.util.Optional;
 import java.util.concurrent.locks.LockSupport;
 import org.enclavisor.isa.Permissions;
 import org.enclavisor.monitor.spi.AddressSpace;
@@ -58,14 +59,15 @@ final class StubAddressSpace implements AddressSpace {
       StubFiles files,
       StubMemory memory,
       StubProcess process,
-      Steward steward) {
+      Steward steward,
+      Optional<WriteWatch> watch) {
     this.platform = platform;
     this.layout = layout;
     this.files = files;
     this.memory = memory;
     this.process = process;
     this.steward = steward;
-    this.written = new WrittenPages(files.enclave, layout.enclaveBytes());
+    this.written = new WrittenPages(files.enclave, watch, memory.enclave());
     this.unknownBaseTrap = program.unknownBaseTrap();
     this.bases =
         new BaseTable(memory.stub().asSlice(StubLayout.BASES, 8L * StubLayout.BASE_COUNT), layout.processors());
@@ -90,6 +92,7 @@ final class StubAddressSpace implements AddressSpace {
     StubMemory memory = null;
     StubProcess process = null;
     Steward steward = null;
+    Optional<WriteWatch> watch = Optional.empty();
     boolean done = false;
     try {
       memory = StubMemory.map(layout, files);
@@ -102,15 +105,20 @@ final class StubAddressSpace implements AddressSpace {
       memory.prepareThreadFilter(layout);
       steward = new Steward(process, listener, layout, memory.stub(), program.stewardSite(), cookie);
       steward.require("close", Syscall.CLOSE, script.listener());
+      watch = WriteWatch.of(
+          Kernel.tryPidfdGetfd(process.pidfd(), script.userfault()), process.pid(), layout.enclave(),
+          layout.enclaveBytes());
+      steward.order(Syscall.CLOSE, script.userfault()); // which there may be none of
       steward.require("prctl(PR_SET_DUMPABLE)", Syscall.PRCTL, PR_SET_DUMPABLE, 0);
       steward.require("munmap", Syscall.MUNMAP, layout.stub() + StubLayout.SCRIPT, StubLayout.SCRIPT_BYTES);
       files.closeButEnclave();
-      StubAddressSpace space = new StubAddressSpace(platform, layout, program, files, memory, process, steward);
+      var space = new StubAddressSpace(platform, layout, program, files, memory, process, steward, watch);
       process.onDeath(space::wakeHosts);
       done = true;
       return space;
     } finally {
       if (!done) {
+        watch.ifPresent(WriteWatch::close);
         undo(process, steward, memory, files);
       }
     }
@@ -208,7 +216,7 @@ final class StubAddressSpace implements AddressSpace {
   public synchronized void discard(long offset, long length) {
     new Range(offset, length, Permissions.NONE).within(layout.enclaveBytes());
     requireOpen();
-    written.discarding(offset, length);
+    written.note(offset, length);
     Kernel.punchHole(files.enclave, offset, length);
   }
 
@@ -288,6 +296,7 @@ final class StubAddressSpace implements AddressSpace {
   @Override
   public synchronized void fill(long offset, MemorySegment pages) {
     MemorySegment place = enclave().asSlice(offset, pages.byteSize());
+    written.note(offset, pages.byteSize());
     if (closed || !pages.isNative() || !Kernel.write(files.enclave, offset, pages)) {
       place.copyFrom(pages); // slower, and says what is wrong where something is
     }
@@ -315,6 +324,7 @@ final class StubAddressSpace implements AddressSpace {
     for (StubProcessor user : users) {
       user.leaveForGood();
     }
+    written.close();
     memory.close();
     files.close();
     platform.forget(this);
@@ -444,6 +454,7 @@ final class StubAddressSpace implements AddressSpace {
   }
 
   private void mapPage(long enclaveOffset, boolean patched, long fileOffset, Permissions wanted) {
+    written.remap(enclaveOffset);
     steward.require(
         "mmap",
         Syscall.MMAP,

@@ -4,6 +4,7 @@ package org.enclavisor.linux;
 public final class Syscall {
   public static final int READ = 0;
   public static final int WRITE = 1;
+  public static final int OPEN = 2;
   public static final int CLOSE = 3;
   public static final int FSTAT = 5;
   public static final int POLL = 7;
@@ -42,6 +43,7 @@ public final class Syscall {
   public static final int GETRANDOM = 318;
   public static final int MEMFD_CREATE = 319;
   public static final int EXECVEAT = 322;
+  public static final int USERFAULTFD = 323;
   public static final int PIDFD_SEND_SIGNAL = 424;
   public static final int CLOSE_RANGE = 436;
   public static final int PIDFD_GETFD = 438;

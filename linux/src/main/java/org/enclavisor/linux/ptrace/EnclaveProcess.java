@@ -13,6 +13,7 @@ import org.enclavisor.linux.ChildProcess;
 import org.enclavisor.linux.Kernel;
 import org.enclavisor.linux.LinuxMachine;
 import org.enclavisor.linux.Syscall;
+import org.enclavisor.linux.WriteWatch;
 import org.enclavisor.monitor.spi.AddressSpaceLayout;
 import org.enclavisor.monitor.spi.PlatformException;
 
@@ -48,6 +49,7 @@ final class EnclaveProcess {
   private final Arena arena;
   private final UserRegs ordinary;
   private final UserRegs work;
+  private Optional<WriteWatch> watch = Optional.empty();
   /** Whether the keeper sleeps in pause(2), and not in a ptrace stop. */
   private boolean bellArmed;
 
@@ -92,19 +94,25 @@ final class EnclaveProcess {
     } finally {
       Kernel.close(program);
     }
-    Kernel.close(child.pidfd()); // wait4(2) tells all
     var process = new EnclaveProcess(ptrace, placement, layout, child.pid(), memories);
     boolean done = false;
     try {
       process.attach();
-      process.strip(memories);
+      process.strip(memories, child.pidfd());
       done = true;
       return process;
     } finally {
+      Kernel.close(child.pidfd()); // from now on wait4(2) tells all
       if (!done) {
+        process.watch.ifPresent(WriteWatch::close);
         process.kill();
       }
     }
+  }
+
+  /** What watches the ELRANGE, if the kernel can; whoever takes it closes it. */
+  Optional<WriteWatch> watch() {
+    return watch;
   }
 
   int pid() {
@@ -145,7 +153,7 @@ final class EnclaveProcess {
   }
 
   /** Maps the enclave's memory, and takes everything else away; at last the power to change any of that. */
-  private void strip(Memories memories) {
+  private void strip(Memories memories, int pidfd) {
     call("rt_sigprocmask", Syscall.RT_SIGPROCMASK, SIG_SETMASK, boot.noSignals(), 0, SIGSET_BYTES, 0, 0);
     for (long[] mapping : otherMappings()) {
       call("munmap", Syscall.MUNMAP, mapping[0], mapping[1], 0, 0, 0, 0);
@@ -156,6 +164,11 @@ final class EnclaveProcess {
       map(placement.untrusted(), layout.untrustedSize(), readWrite, memories.untrustedFile());
     }
     map(placement.frames(), frames.byteSize(), readWrite, memories.framesFile());
+    long userfault = tryCall(Syscall.USERFAULTFD, WriteWatch.FLAGS);
+    if (!Kernel.failed(userfault)) {
+      int mine = Kernel.tryPidfdGetfd(pidfd, (int) userfault);
+      watch = WriteWatch.of(mine, pid, placement.enclave(), layout.enclaveSize());
+    }
     call("close_range", Syscall.CLOSE_RANGE, 0, 0xffff_ffffL, 0, 0, 0, 0);
     limit(RLIMIT_CORE);
     limit(RLIMIT_NOFILE);
@@ -265,6 +278,15 @@ final class EnclaveProcess {
     begin(number, a, b, c, d, e, f);
     finish(ptrace, pid);
     return result(name, a, b, c, d, e, f);
+  }
+
+  /** A system call of the keeper, which may fail. */
+  private long tryCall(int number, long a) {
+    muffleBell();
+    begin(number, a, 0, 0, 0, 0, 0);
+    finish(ptrace, pid);
+    ptrace.readRegisters(pid, work);
+    return work.get(UserRegs.RAX);
   }
 
   private void begin(int number, long a, long b, long c, long d, long e, long f) {

@@ -52,8 +52,8 @@ final class PtraceAddressSpace implements AddressSpace {
       int framesFile = file(files, "enclavisor-frames", framesSize);
       var frames = Kernel.mapShared(framesFile, framesSize, arena);
       var memories = new EnclaveProcess.Memories(arena, enclaveFile, untrustedFile, framesFile, enclave, frames);
-      written = new WrittenPages(enclaveFile, layout.enclaveSize());
       tracer = Tracer.start(placement, layout, memories);
+      written = new WrittenPages(enclaveFile, tracer.watch(), enclave);
       done = true;
     } finally {
       // The files of the mappings are not needed any more, but for the one that tells how much it costs.
@@ -115,7 +115,7 @@ final class PtraceAddressSpace implements AddressSpace {
   public synchronized void discard(long offset, long length) {
     new Range(offset, length, Permissions.NONE).within(layout.enclaveSize());
     requireOpen();
-    written.discarding(offset, length);
+    written.note(offset, length);
     Kernel.punchHole(enclaveFile, offset, length);
   }
 
@@ -196,6 +196,7 @@ final class PtraceAddressSpace implements AddressSpace {
   @Override
   public synchronized void fill(long offset, MemorySegment pages) {
     MemorySegment place = enclave().asSlice(offset, pages.byteSize());
+    written.note(offset, pages.byteSize());
     if (closed || !pages.isNative() || !Kernel.write(enclaveFile, offset, pages)) {
       place.copyFrom(pages); // slower, and says what is wrong where something is
     }
@@ -214,6 +215,7 @@ final class PtraceAddressSpace implements AddressSpace {
     }
     closed = true;
     tracer.close();
+    written.close();
     arena.close();
     Kernel.close(enclaveFile);
     onClose.accept(this);

@@ -8,6 +8,7 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.function.Function;
 import org.enclavisor.linux.Uninterrupted;
+import org.enclavisor.linux.WriteWatch;
 import org.enclavisor.linux.ptrace.EnclaveThread.Entry;
 import org.enclavisor.monitor.spi.AddressSpaceLayout;
 import org.enclavisor.monitor.spi.Exit;
@@ -64,6 +65,11 @@ final class Tracer {
   /** The number of the process. */
   int pid() {
     return Uninterrupted.answer(started).pid();
+  }
+
+  /** What watches the process's mapping of the ELRANGE, if the kernel can; the caller closes it. */
+  Optional<WriteWatch> watch() {
+    return Uninterrupted.answer(started).watch();
   }
 
   // ---- what others ask for
