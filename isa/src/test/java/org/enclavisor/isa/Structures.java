@@ -12,7 +12,7 @@ final class Structures {
   static List<StructureCase<?>> all() {
     return List.of(
         attributes(), secs(), tcs(), gprSgx(), exitInfo(), exInfo(), secinfo(), pageinfo(), pcmd(), sigstruct(),
-        einittoken(), report(), reportdata(), targetinfo(), keyrequest());
+        einittoken(), report(), reportdata(), targetinfo(), keyrequest(), rdinfo());
   }
 
   static StructureCase<Attributes> attributes() {
@@ -117,6 +117,14 @@ final class Structures {
             new Pcmd(Secinfo.tcs(), 0x1122334455667788L, Mac16.of(run(9, 16))),
             Golden.of(128).u64(0, 0x100).u64(64, 0x1122334455667788L).bytes(112, run(9, 16)))
         .withReservedBits(Pcmd::hasReservedBits);
+  }
+
+  static StructureCase<Rdinfo> rdinfo() {
+    Secinfo page = new Secinfo(PageType.TRIM, Permissions.R, true, false, true);
+    return StructureCase.of(
+        Rdinfo.LAYOUT, Rdinfo.BYTES, Rdinfo::read, Rdinfo::write,
+        new Rdinfo(false, true, page, true, 0x1122334455667788L),
+        Golden.of(24).u64(0, 2).u64(8, 0x8000_0000_0000_0429L).u64(16, 0x1122334455667788L));
   }
 
   static StructureCase<Sigstruct> sigstruct() {

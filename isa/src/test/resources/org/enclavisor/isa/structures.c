@@ -50,6 +50,8 @@ struct secinfo { u64 flags; u8 reserved1[56]; };
 struct pageinfo { u64 linAddr, srcPge, secinfo, secs; };
 struct pcmd { struct secinfo secinfo; u64 enclaveId; u8 reserved1[40], mac[16]; };
 
+struct rdinfo { u64 status, flags, enclaveContext; };
+
 struct sigstruct {
   u8 header[16];
   u32 vendor, date;
@@ -129,7 +131,7 @@ union secinfo_bits {
 S("ATTRIBUTES", attributes) S("SECS", secs) S("TCS", tcs) S("EXITINFO", exitinfo) S("GPRSGX", gprsgx)
 S("EXINFO", exinfo) S("SECINFO", secinfo) S("PAGEINFO", pageinfo) S("PCMD", pcmd) S("SIGSTRUCT", sigstruct)
 S("EINITTOKEN", einittoken) S("REPORTDATA", reportdata) S("REPORT", report) S("TARGETINFO", targetinfo)
-S("KEYREQUEST", keyrequest)
+S("KEYREQUEST", keyrequest) S("RDINFO", rdinfo)
 
 int main(void) {
 #define T attributes
@@ -164,6 +166,9 @@ int main(void) {
 #undef T
 #define T pcmd
   F(secinfo) F(enclaveId) F(reserved1) F(mac) END(pcmd)
+#undef T
+#define T rdinfo
+  F(status) F(flags) F(enclaveContext) END(rdinfo)
 #undef T
 #define T sigstruct
   F(header) F(vendor) F(date) F(header2) F(swDefined) F(reserved1) F(modulus) F(exponent) F(signature) F(miscSelect)

@@ -20,8 +20,10 @@ import org.enclavisor.monitor.leaf.Eld;
 import org.enclavisor.monitor.leaf.Emodpr;
 import org.enclavisor.monitor.leaf.Emodt;
 import org.enclavisor.monitor.leaf.Epa;
+import org.enclavisor.monitor.leaf.Erdinfo;
 import org.enclavisor.monitor.leaf.Eremove;
 import org.enclavisor.monitor.leaf.Etrack;
+import org.enclavisor.monitor.leaf.Eupdatesvn;
 import org.enclavisor.monitor.leaf.Ewb;
 import org.enclavisor.monitor.leaf.Operands;
 import org.enclavisor.monitor.leaf.PageCrypto;
@@ -133,7 +135,8 @@ public final class Encls {
       case ETRACKC -> Etrack.executeConcurrent(epc, r.rcx);
       case ELDBC -> eld(r, memory, true, true);
       case ELDUC -> eld(r, memory, false, true);
-      case ERDINFO, EUPDATESVN -> absent(leaf);
+      case ERDINFO -> cpu.has(SgxFeature.OVERSUB) ? Erdinfo.execute(epc, memory, r.rbx, r.rcx) : absent(leaf);
+      case EUPDATESVN -> cpu.has(SgxFeature.EUPDATESVN) ? Eupdatesvn.execute(epc, paging) : absent(leaf);
     };
   }
 

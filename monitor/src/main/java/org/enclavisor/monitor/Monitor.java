@@ -463,6 +463,11 @@ public final class Monitor implements SgxDevice {
     return new Encls(cpu, epc, paging, nextEid, config.launchKeyHash().orElse(Digest32.ZERO), births);
   }
 
+  /** The hypervisor's instruction, over the same EPC. */
+  public Enclv enclv() {
+    return new Enclv(cpu, epc);
+  }
+
   /** The enclave whose SECS is at an address in the EPC. */
   public Optional<EnclaveId> enclaveAt(long secs) {
     SecsPage page = epc.resolve(secs) instanceof LooseFrame frame ? frame.secs() : null;

@@ -107,6 +107,11 @@ public final class Epc {
     };
   }
 
+  /** All loose frames as they are now. */
+  public Iterable<LooseFrame> looseFrames() {
+    return loose.values();
+  }
+
   /** The name of a frame in the operands of ENCLS leaves. */
   public static long address(long frame) {
     return frame << PAGE_SHIFT;

@@ -1,15 +1,12 @@
 package org.enclavisor.monitor.leaf;
 
-import org.enclavisor.isa.PageType;
 import org.enclavisor.isa.SgxError;
 import org.enclavisor.monitor.Outcome;
-import org.enclavisor.monitor.epc.ElrangePage;
 import org.enclavisor.monitor.epc.Epc;
 import org.enclavisor.monitor.epc.EpcPage;
 import org.enclavisor.monitor.epc.EpcmEntry;
 import org.enclavisor.monitor.epc.LooseFrame;
 import org.enclavisor.monitor.epc.SecsPage;
-import org.jspecify.annotations.Nullable;
 
 /**
  * ENCLS[ETRACK] and ENCLS[ETRACKC]: begin to track who may still have translations from before (SDM 3D,
@@ -73,7 +70,7 @@ public final class Etrack {
       if (!EpcmEntry.valid(bits)) {
         return Outcome.error(SgxError.SGX_PG_INVLD, "EPC page 0x%x is not valid".formatted(rcx));
       }
-      SecsPage secs = owner(target, bits);
+      SecsPage secs = Evirtchild.owner(target, bits);
       if (secs == null) {
         return Outcome.carry(
             SgxError.SGX_TRACK_NOT_REQUIRED, "EPC page 0x%x is PT_%s".formatted(rcx, EpcmEntry.type(bits)));
@@ -85,14 +82,6 @@ public final class Etrack {
     } finally {
       target.releaseShared();
     }
-  }
-
-  /** The SECS of a page, or in it; null of other pages. */
-  private static @Nullable SecsPage owner(EpcPage target, int bits) {
-    return switch (target) {
-      case ElrangePage page -> EpcmEntry.child(bits) ? page.secs() : null;
-      case LooseFrame frame -> EpcmEntry.is(bits, PageType.SECS) ? frame.secs() : null;
-    };
   }
 
   /** Ends what {@code tryTake} began. */

@@ -47,16 +47,30 @@ public final class PageCrypto {
   private static final ValueLayout.OfLong LONG =
       ValueLayout.JAVA_LONG_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
 
-  private final SecretKey key;
+  private final RandomGenerator random;
+  private volatile SecretKey key;
   private final AtomicLong versions = new AtomicLong();
   private final ArrayDeque<Page> idle = new ArrayDeque<>();
 
   /** With a new CR_BASE_PK. */
   public PageCrypto(RandomGenerator random) {
+    this.random = random;
+    this.key = draw(random);
+  }
+
+  private static SecretKey draw(RandomGenerator random) {
     byte[] bytes = new byte[KEY];
     random.nextBytes(bytes);
-    key = new SecretKeySpec(bytes, "AES");
-    Arrays.fill(bytes, (byte) 0);
+    try {
+      return new SecretKeySpec(bytes, "AES");
+    } finally {
+      Arrays.fill(bytes, (byte) 0);
+    }
+  }
+
+  /** A new CR_BASE_PK: what was evicted before cannot be loaded any more. When no page is in the EPC. */
+  void renewKey() {
+    key = draw(random);
   }
 
   /** A version that no page has had: never 0. */
