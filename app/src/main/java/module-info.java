@@ -1,6 +1,7 @@
 /** The command line. */
 module org.enclavisor.app {
   requires static org.jspecify;
+  requires jdk.jfr;
   requires org.enclavisor.host;
   requires org.enclavisor.linux;
   requires org.enclavisor.image;

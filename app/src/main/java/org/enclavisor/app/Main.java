@@ -33,6 +33,7 @@ import picocli.CommandLine.UnmatchedArgumentException;
       SignCommand.class,
       TraceCommand.class,
       DebugCommand.class,
+      ProfileCommand.class,
       DoctorCommand.class,
       BenchCommand.class,
       CommandLine.HelpCommand.class

@@ -36,9 +36,16 @@ final class PlatformOptions {
   private boolean strict;
 
   Platform open() {
+    return open(WaitPolicy.AUTO);
+  }
+
+  /**
+   * @param unlessTold how the stub waits if the user does not say
+   */
+  Platform open(WaitPolicy unlessTold) {
     return switch (kind) {
       case STUB ->
-          StubPlatform.open(StubOptions.DEFAULT.waiting(wait == null ? WaitPolicy.AUTO : wait).strict(strict));
+          StubPlatform.open(StubOptions.DEFAULT.waiting(wait == null ? unlessTold : wait).strict(strict));
       case PTRACE -> {
         if (wait != null || strict) {
           throw new Failure(

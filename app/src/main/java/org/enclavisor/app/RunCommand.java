@@ -6,7 +6,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.Callable;
-import java.util.function.Consumer;
+import java.util.function.Function;
 import java.util.function.UnaryOperator;
 import java.util.stream.Collectors;
 import org.enclavisor.app.bench.Times;
@@ -21,9 +21,11 @@ import org.enclavisor.host.edl.EdlFunction;
 import org.enclavisor.image.EnclaveImage;
 import org.enclavisor.image.sign.RuntimeSigner;
 import org.enclavisor.isa.Sigstruct;
+import org.enclavisor.linux.WaitPolicy;
 import org.enclavisor.monitor.Monitor;
 import org.enclavisor.monitor.MonitorConfig;
 import org.enclavisor.monitor.SgxDevice;
+import org.enclavisor.monitor.observe.FlightEvents;
 import org.enclavisor.monitor.spi.Machine;
 import org.enclavisor.monitor.spi.Platform;
 import org.jspecify.annotations.Nullable;
@@ -131,20 +133,30 @@ final class RunCommand implements Callable<Integer> {
      *
      * @param host what it changes about hosting
      * @param ocalls who serves them
+     * @param waiting how the stub platform waits, if the user does not say
      * @param repeat how often all calls are made
-     * @param between is run before, between and after the calls, on the platform that they run on
+     * @param pauses what is done before, between and after the calls, on the platform that they run on
      */
     record Setup(
-        MonitorConfig config, UnaryOperator<HostConfig> host, OcallHandler ocalls, int repeat,
-        Consumer<Platform> between) {
+        MonitorConfig config, UnaryOperator<HostConfig> host, OcallHandler ocalls, WaitPolicy waiting, int repeat,
+        Function<Platform, Pauses> pauses) {
       static Setup of(MonitorConfig config, Session session) {
-        return new Setup(config, UnaryOperator.identity(), session::ocall, 1, _ -> {});
+        return new Setup(config, UnaryOperator.identity(), session::ocall, WaitPolicy.AUTO, 1, _ -> () -> {});
       }
 
       /** The same, asking for a debug enclave. */
       Setup withDebug() {
-        return new Setup(config, before -> host.apply(before).withDebug(true), ocalls, repeat, between);
+        return new Setup(config, before -> host.apply(before).withDebug(true), ocalls, waiting, repeat, pauses);
       }
+    }
+
+    /** What is done while the enclave is not called. */
+    @FunctionalInterface
+    interface Pauses extends AutoCloseable {
+      void pause();
+
+      @Override
+      default void close() {}
     }
 
     void run(Setup setup, Output output, Session session, Map<String, Object> tree) {
@@ -167,8 +179,8 @@ final class RunCommand implements Callable<Integer> {
           setup
               .host()
               .apply(HostConfig.defaults().withDebug(debug).withProgress(at -> progress.at(at.doneBytes() / 4096)));
-      MonitorConfig config = setup.config().withProvisioning(provisioning);
-      try (Platform platform = platformOptions.open();
+      MonitorConfig config = FlightEvents.attachedTo(setup.config().withProvisioning(provisioning));
+      try (Platform platform = platformOptions.open(setup.waiting());
           Enclavisor enclavisor =
               Enclavisor.over(
                   attachment.around(new Monitor(platform, config), platform.machine()), platform.machine(),
@@ -181,11 +193,13 @@ final class RunCommand implements Callable<Integer> {
           output.line("");
           output.line("Nothing to call: %s.", whatToCall(image, folder, interfaces));
         }
-        setup.between().accept(platform);
-        for (int i = 0; i < setup.repeat(); i++) {
-          for (EnclaveFolder.Call call : calls) {
-            session.call(enclave, call);
-            setup.between().accept(platform);
+        try (Pauses pauses = setup.pauses().apply(platform)) {
+          pauses.pause();
+          for (int i = 0; i < setup.repeat(); i++) {
+            for (EnclaveFolder.Call call : calls) {
+              session.call(enclave, call);
+              pauses.pause();
+            }
           }
         }
       }

@@ -24,7 +24,7 @@ class DocumentationTest {
   private static final Pattern LINK = Pattern.compile("\\]\\(([^)#:]+)(?:#[^)]*)?\\)");
 
   /** Verbs that only look, or run a sample. */
-  private static final Set<String> QUICK = Set.of("run", "inspect", "measure", "trace");
+  private static final Set<String> QUICK = Set.of("run", "inspect", "measure", "trace", "profile");
 
   private static List<Path> pages() throws IOException {
     try (Stream<Path> docs = Files.walk(ROOT.resolve("docs"))) {

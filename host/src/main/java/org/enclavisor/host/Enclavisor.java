@@ -55,9 +55,8 @@ public final class Enclavisor implements AutoCloseable {
    * whenever it records.
    */
   public static Enclavisor open(Platform platform, MonitorConfig config) {
-    var events = config.events();
-    MonitorConfig watched = config.withEvents(events == null ? new FlightEvents() : FlightEvents.beside(events));
-    return new Enclavisor(new Monitor(platform, watched), platform.machine(), Isolation.NONE, platform);
+    var monitor = new Monitor(platform, FlightEvents.attachedTo(config));
+    return new Enclavisor(monitor, platform.machine(), Isolation.NONE, platform);
   }
 
   /**

@@ -1,6 +1,7 @@
 package org.enclavisor.app.bench;
 
 import java.lang.foreign.MemorySegment;
+import java.security.interfaces.RSAPrivateCrtKey;
 import java.util.HexFormat;
 import java.util.Optional;
 import org.enclavisor.image.sign.RuntimeSigner;
@@ -45,13 +46,18 @@ public final class SmallestEnclave {
    * @param filler bytes of measured pages beside those that are needed
    */
   public SmallestEnclave(MemorySegment filler, long xcr0) {
+    this(filler, xcr0, RuntimeSigner.freshKey());
+  }
+
+  /** The same, signed with a key: to make one takes up to a second. */
+  public SmallestEnclave(MemorySegment filler, long xcr0, RSAPrivateCrtKey key) {
     this.filler = filler;
     long size = Long.highestOneBit(FILLER + filler.byteSize() - 1) << 1;
     secs = Secs.of(size, 1, new MiscSelect(0), new Attributes(Attributes.MODE64BIT, xcr0 & 7 | 3));
-    sigstruct = sign(secs.attributes());
+    sigstruct = sign(secs.attributes(), key);
   }
 
-  private Sigstruct sign(Attributes attributes) {
+  private Sigstruct sign(Attributes attributes, RSAPrivateCrtKey key) {
     SigstructBody body =
         SigstructBody.of(
             0x20260101,
@@ -62,7 +68,7 @@ public final class SmallestEnclave {
             new Attributes(-1, -1),
             0,
             0);
-    return SigstructSigner.sign(body, RuntimeSigner.freshKey());
+    return SigstructSigner.sign(body, key);
   }
 
   private Measurement measure() {

@@ -5,6 +5,7 @@ import jdk.jfr.FlightRecorder;
 import org.enclavisor.isa.EncluLeaf;
 import org.enclavisor.isa.Vector;
 import org.enclavisor.monitor.EventSink;
+import org.enclavisor.monitor.MonitorConfig;
 import org.enclavisor.monitor.MonitorEvent;
 import org.enclavisor.monitor.Outcome;
 import org.jspecify.annotations.Nullable;
@@ -40,8 +41,14 @@ public final class FlightEvents implements EventSink {
 
   private final ThreadLocal<@Nullable StayEvent> stay = new ThreadLocal<>();
 
-  /** The same for a monitor whose events somebody else wants as well. */
-  public static EventSink beside(Consumer<MonitorEvent> other) {
+  /** The same configuration, with the Flight Recorder told beside whoever is told already. */
+  public static MonitorConfig attachedTo(MonitorConfig config) {
+    Consumer<MonitorEvent> events = config.events();
+    return config.withEvents(events == null ? new FlightEvents() : beside(events));
+  }
+
+  /** Tells the recorder and somebody else. */
+  static EventSink beside(Consumer<MonitorEvent> other) {
     FlightEvents recorder = new FlightEvents();
     EventSink choosy = other instanceof EventSink sink ? sink : null;
     return new EventSink() {
