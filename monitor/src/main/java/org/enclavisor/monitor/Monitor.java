@@ -66,6 +66,7 @@ public final class Monitor implements SgxDevice {
   private final AtomicLong nextEid = new AtomicLong(1);
   private final AtomicLong deaths = new AtomicLong();
   private final @Nullable Pager pager;
+  private final DynamicMemory dynamic;
   private final EntryPath entryPath;
   private final Checkpoints checkpoints;
 
@@ -101,6 +102,7 @@ public final class Monitor implements SgxDevice {
             keys);
     this.paging = new PageCrypto(config.random());
     this.pager = config.epc().map(this::pager).orElse(null);
+    this.dynamic = new DynamicMemory(cpu.has(SgxFeature.SGX2), systemLeaves(), pager);
     FaultService faults = new FaultService(cpu.has(SgxFeature.SGX2), systemLeaves(), pager, events);
     this.entryPath = new EntryPath(cpu, gate, faults, events, this::died);
     this.checkpoints = new Checkpoints(this, platform, config, cpu, epc, enclaves, nextInstance, nextEid);
@@ -340,6 +342,40 @@ public final class Monitor implements SgxDevice {
   }
 
   @Override
+  public RangeOutcome restrictPermissions(EnclaveId id, long offset, long length, Permissions permissions) {
+    return change(id, EnclsLeaf.EMODPR, enclave -> dynamic.restrict(enclave, offset, length, permissions));
+  }
+
+  @Override
+  public RangeOutcome modifyTypes(EnclaveId id, long offset, long length, PageType type) {
+    return change(id, EnclsLeaf.EMODT, enclave -> dynamic.retype(enclave, offset, length, type));
+  }
+
+  @Override
+  public RangeOutcome removePages(EnclaveId id, long offset, long length) {
+    return change(id, EnclsLeaf.EREMOVE, enclave -> dynamic.remove(enclave, offset, length));
+  }
+
+  private RangeOutcome change(EnclaveId id, EnclsLeaf leaf, Function<Enclave, RangeOutcome> operation) {
+    long start = System.nanoTime();
+    RangeOutcome[] result = {null};
+    Outcome outcome =
+        locked(
+            id,
+            leaf,
+            start,
+            enclave -> {
+              RangeOutcome done = operation.apply(enclave);
+              result[0] = done;
+              Outcome told = done.ok() ? Outcome.success() : Outcome.gp(done.reason());
+              leafDone(id, leaf, done.count() / PAGE, start, told);
+              return told;
+            });
+    RangeOutcome done = result[0];
+    return done != null ? done : new RangeOutcome(RangeOutcome.Verdict.FAILED, 0, 0, outcome.reason());
+  }
+
+  @Override
   public EnterOutcome enter(EnclaveId id, EnterCall call, Registers registers) {
     Enclave enclave = enclaves.get(id.instance());
     if (enclave == null) {
@@ -528,6 +564,20 @@ public final class Monitor implements SgxDevice {
    */
   public EnclaveCounts counts(EnclaveId id) {
     return EnclaveCounts.of(require(id).secs().threads().all());
+  }
+
+  /** EPC pages in use by all enclaves and by paging itself; 0 if the EPC has no limit. */
+  public long epcPages() {
+    return pager == null ? 0 : pager.used();
+  }
+
+  /**
+   * How many pages of an enclave's ELRANGE are in the EPC.
+   *
+   * @throws IllegalArgumentException if there is no such enclave
+   */
+  public long residentPages(EnclaveId id) {
+    return require(id).secs().pages().validCount();
   }
 
   /** How many enclaves there are, in whatever state. */

@@ -3,6 +3,7 @@ package org.enclavisor.monitor;
 import java.lang.foreign.MemorySegment;
 import java.util.Optional;
 import org.enclavisor.isa.Einittoken;
+import org.enclavisor.isa.PageType;
 import org.enclavisor.isa.Permissions;
 import org.enclavisor.isa.Secinfo;
 import org.enclavisor.isa.Secs;
@@ -44,12 +45,36 @@ public interface SgxDevice extends AutoCloseable {
 
   /**
    * What the host's own mappings (mmap, mprotect) allow; until told otherwise, everything. What enclave code can do
-   * with a page is the intersection of this and the EPCM. Pages need not have been added.
+   * with a page is the intersection of this and the EPCM. Pages need not have been added: with SGX2, one that is accessed
+   * in a range that was named here, in a way that is allowed here, is added by EAUG, and the enclave has to accept it.
    */
   Outcome protect(EnclaveId id, long offset, long length, Permissions host);
 
   /** EINIT. Without a token the signer must be the one that the launch control allows. */
   Outcome init(EnclaveId id, Sigstruct sigstruct, Optional<Einittoken> token);
+
+  /**
+   * EMODPR of pages of an initialised enclave: they keep no permission that is not among these. Afterwards nobody uses
+   * more, and the enclave can accept it (EACCEPT). Ends at the first page that is refused.
+   *
+   * @param offset from the base, in bytes
+   */
+  RangeOutcome restrictPermissions(EnclaveId id, long offset, long length, Permissions permissions);
+
+  /**
+   * EMODT of pages of an initialised enclave, to TCS or TRIM: regular pages become either, a TCS can only be trimmed. The
+   * enclave has to accept it. Ends at the first page that is refused.
+   *
+   * @param offset from the base, in bytes
+   */
+  RangeOutcome modifyTypes(EnclaveId id, long offset, long length, PageType type);
+
+  /**
+   * EREMOVE of pages that were trimmed and that the enclave has accepted as such. Ends at the first that is none.
+   *
+   * @param offset from the base, in bytes
+   */
+  RangeOutcome removePages(EnclaveId id, long offset, long length);
 
   /**
    * EENTER or ERESUME, and whatever follows until the thread is outside again. Takes the calling thread for so long.

@@ -45,7 +45,12 @@ abstract class EnclaveFixture {
   void openMonitor() {
     before = Leaks.now();
     platform = new WatchedPlatform(open());
-    monitor = new Monitor(platform, MonitorConfig.defaults());
+    monitor = new Monitor(platform, config());
+  }
+
+  /** What the monitor's processor is like. */
+  MonitorConfig config() {
+    return MonitorConfig.defaults();
   }
 
   @AfterEach
@@ -112,13 +117,13 @@ abstract class EnclaveFixture {
   }
 
   /** Does something on a thread of its own. */
-  static CompletableFuture<EnterOutcome> start(Supplier<EnterOutcome> entry) {
+  static <T> CompletableFuture<T> start(Supplier<T> entry) {
     return CompletableFuture.supplyAsync(
         entry, task -> Thread.ofPlatform().daemon().name("in-enclave").start(task));
   }
 
   /** What came of {@link #start}. */
-  static EnterOutcome await(CompletableFuture<EnterOutcome> outcome) {
+  static <T> T await(CompletableFuture<T> outcome) {
     return outcome.orTimeout(30, TimeUnit.SECONDS).join();
   }
 

@@ -49,6 +49,8 @@ public record SampleEnclave(Secs secs, List<Page> pages, List<Long> tcs, Sigstru
   public static final long GS_BASE = 0x7000;
   /** Where the TCS and SSA frames of the first thread begin. */
   public static final long THREADS = 0x1_0000;
+  /** Where {@link Builder#heap} begins. */
+  public static final long HEAP = 0x10_0000;
   /** Bytes of untrusted memory that {@link #load} asks for. */
   public static final long UNTRUSTED = 0x1_0000;
 
@@ -79,6 +81,7 @@ public record SampleEnclave(Secs secs, List<Page> pages, List<Long> tcs, Sigstru
     private int isvSvn = 1;
     private long base;
     private Permissions codePermissions = Permissions.RX;
+    private int heap;
 
     private Builder(byte[] code) {
       this.code = code;
@@ -127,6 +130,13 @@ public record SampleEnclave(Secs secs, List<Page> pages, List<Long> tcs, Sigstru
       return this;
     }
 
+    /** So many pages that may be read and written, from {@link #HEAP} on, in an ELRANGE that is large enough. */
+    public Builder heap(int pages) {
+      heap = pages;
+      size = Math.max(size, Long.highestOneBit(HEAP + (long) pages * PAGE - 1) * 2);
+      return this;
+    }
+
     /** Code that can change itself. */
     public Builder writableCode() {
       codePermissions = Permissions.RWX;
@@ -158,6 +168,9 @@ public record SampleEnclave(Secs secs, List<Page> pages, List<Long> tcs, Sigstru
           pages.add(new Page(ssa + (long) frame * PAGE, Secinfo.reg(Permissions.RW), new byte[PAGE]));
         }
         next = ssa + (long) nssa * ssaFrameSize * PAGE;
+      }
+      for (int page = 0; page < heap; page++) {
+        pages.add(new Page(HEAP + (long) page * PAGE, Secinfo.reg(Permissions.RW), new byte[PAGE]));
       }
       var secs = Secs.of(size, ssaFrameSize, miscSelect, new Attributes(flags, xfrm)).withBaseAddr(base);
       return new SampleEnclave(secs, List.copyOf(pages), List.copyOf(tcs), sign(secs, measure(secs, pages), isvSvn));

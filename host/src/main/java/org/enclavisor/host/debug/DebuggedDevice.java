@@ -4,6 +4,7 @@ import java.lang.foreign.MemorySegment;
 import java.util.Optional;
 import org.enclavisor.isa.Einittoken;
 import org.enclavisor.isa.PageType;
+import org.enclavisor.isa.PageType;
 import org.enclavisor.isa.Permissions;
 import org.enclavisor.isa.Secinfo;
 import org.enclavisor.isa.Secs;
@@ -13,6 +14,7 @@ import org.enclavisor.monitor.EnclaveId;
 import org.enclavisor.monitor.EnterCall;
 import org.enclavisor.monitor.EnterOutcome;
 import org.enclavisor.monitor.Outcome;
+import org.enclavisor.monitor.RangeOutcome;
 import org.enclavisor.monitor.SgxDevice;
 import org.enclavisor.monitor.UntrustedMemory;
 import org.enclavisor.monitor.spi.Machine;
@@ -105,6 +107,21 @@ public final class DebuggedDevice implements SgxDevice {
     Outcome outcome = device.addZero(id, offset, length, secinfo, measured);
     added(id, offset, length, secinfo, outcome);
     return outcome;
+  }
+
+  @Override
+  public RangeOutcome restrictPermissions(EnclaveId id, long offset, long length, Permissions permissions) {
+    return device.restrictPermissions(id, offset, length, permissions);
+  }
+
+  @Override
+  public RangeOutcome modifyTypes(EnclaveId id, long offset, long length, PageType type) {
+    return device.modifyTypes(id, offset, length, type);
+  }
+
+  @Override
+  public RangeOutcome removePages(EnclaveId id, long offset, long length) {
+    return device.removePages(id, offset, length);
   }
 
   @Override

@@ -8,6 +8,7 @@ import java.util.Deque;
 import java.util.List;
 import java.util.Optional;
 import org.enclavisor.isa.Einittoken;
+import org.enclavisor.isa.PageType;
 import org.enclavisor.isa.Permissions;
 import org.enclavisor.isa.Secinfo;
 import org.enclavisor.isa.Secs;
@@ -17,6 +18,7 @@ import org.enclavisor.monitor.EnclaveId;
 import org.enclavisor.monitor.EnterCall;
 import org.enclavisor.monitor.EnterOutcome;
 import org.enclavisor.monitor.Outcome;
+import org.enclavisor.monitor.RangeOutcome;
 import org.enclavisor.monitor.SgxDevice;
 import org.enclavisor.monitor.UntrustedMemory;
 import org.enclavisor.monitor.spi.Registers;
@@ -101,6 +103,21 @@ final class ScriptedDevice implements SgxDevice {
 
   @Override
   public Outcome addZero(EnclaveId id, long offset, long length, Secinfo secinfo, boolean measured) {
+    throw new UnsupportedOperationException();
+  }
+
+  @Override
+  public RangeOutcome restrictPermissions(EnclaveId id, long offset, long length, Permissions permissions) {
+    throw new UnsupportedOperationException();
+  }
+
+  @Override
+  public RangeOutcome modifyTypes(EnclaveId id, long offset, long length, PageType type) {
+    throw new UnsupportedOperationException();
+  }
+
+  @Override
+  public RangeOutcome removePages(EnclaveId id, long offset, long length) {
     throw new UnsupportedOperationException();
   }
 

@@ -1,0 +1,536 @@
+package org.enclavisor.testkit;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.enclavisor.testkit.Reg.R10;
+import static org.enclavisor.testkit.Reg.R11;
+import static org.enclavisor.testkit.Reg.R8;
+import static org.enclavisor.testkit.Reg.RBX;
+import static org.enclavisor.testkit.Reg.RCX;
+import static org.enclavisor.testkit.Reg.RDX;
+import static org.enclavisor.testkit.Reg.RSI;
+import static org.enclavisor.testkit.SampleEnclave.HEAP;
+
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Optional;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ConcurrentLinkedQueue;
+import org.enclavisor.isa.EnclsLeaf;
+import org.enclavisor.monitor.CreateOutcome;
+import org.enclavisor.monitor.EnclaveState;
+import org.enclavisor.monitor.EnterOutcome;
+import org.enclavisor.monitor.EnterOutcome.Dead;
+import org.enclavisor.monitor.EnterOutcome.Exited;
+import org.enclavisor.monitor.EpcLimit;
+import org.enclavisor.monitor.MonitorConfig;
+import org.enclavisor.monitor.MonitorEvent;
+import org.enclavisor.monitor.UntrustedMemory;
+import org.enclavisor.monitor.spi.PlatformException;
+import org.enclavisor.monitor.spi.Registers;
+import org.enclavisor.monitor.spi.SwapStore;
+import org.enclavisor.testkit.SampleEnclave.Loaded;
+import org.junit.jupiter.api.Test;
+
+/**
+ * Enclaves that are larger than the EPC. Enclave code visits addresses that the host has listed in untrusted memory and
+ * counts each visit where it was; afterwards every count has to be right.
+ */
+public abstract class PagingContract extends EnclaveFixture {
+  private static final int PAGE = 4096;
+  private static final int BUDGET = 128;
+  private static final int HEAP_PAGES = 4 * BUDGET;
+  private static final int THREADS = 3;
+
+  /** Bytes of the list of visits of each thread. */
+  private static final int LIST = 0x3000;
+
+  private final ConcurrentLinkedQueue<MonitorEvent> events = new ConcurrentLinkedQueue<>();
+  private RiggedSwapStore store;
+
+  @Override
+  MonitorConfig config() {
+    store = new RiggedSwapStore(1 << 20);
+    return MonitorConfig.defaults().withEvents(events::add).withEpc(new EpcLimit(BUDGET, () -> store));
+  }
+
+  /** In what order pages are visited. */
+  enum Pattern {
+    SEQUENTIAL {
+      @Override
+      int page(Seeded random, int step) {
+        return step % HEAP_PAGES;
+      }
+    },
+    RANDOM {
+      @Override
+      int page(Seeded random, int step) {
+        return random.below(HEAP_PAGES);
+      }
+    },
+    /** A page's share falls with its rank. */
+    ZIPF {
+      @Override
+      int page(Seeded random, int step) {
+        return (int) Math.min(HEAP_PAGES - 1, Math.exp(random.below(1000) / 1000.0 * Math.log(HEAP_PAGES)));
+      }
+    };
+
+    abstract int page(Seeded random, int step);
+  }
+
+  /** From RSI to RDX, in words: R8 = 0 counts at the listed addresses, else puts the counts in place of the addresses. */
+  private static SampleEnclave.Builder visitor() {
+    return SampleEnclave.of(
+        c -> {
+          var next = c.label();
+          var read = c.label();
+          var done = c.label();
+          c.bind(next).cmp(RSI, RDX).jz(done).load(R10, RSI, 0).cmp(R8, 0).jnz(read);
+          c.lockInc(R10, 0).add(RSI, 8).jmp(next);
+          c.bind(read).load(R11, R10, 0).store(RSI, 0, R11).add(RSI, 8).jmp(next);
+          c.bind(done).mov(RBX, RCX).enclu(4);
+        }).threads(THREADS).heap(HEAP_PAGES);
+  }
+
+  private Registers visit(Loaded loaded, int thread, List<Long> addresses, boolean read) {
+    UntrustedMemory memory = device().untrusted(loaded.id());
+    long at = (long) thread * LIST;
+    for (int i = 0; i < addresses.size(); i++) {
+      word(memory, at + 8L * i, addresses.get(i));
+    }
+    var registers = host();
+    registers.rsi = memory.base() + at;
+    registers.rdx = registers.rsi + 8L * addresses.size();
+    registers.r8 = read ? 1 : 0;
+    return registers;
+  }
+
+  private EnterOutcome touch(Loaded loaded, int thread, List<Long> addresses) {
+    return eenter(loaded, thread, visit(loaded, thread, addresses, false));
+  }
+
+  private void assertCounts(Loaded loaded, int thread, long[] counts, int word) {
+    UntrustedMemory memory = device().untrusted(loaded.id());
+    var addresses = new ArrayList<Long>();
+    for (int page = 0; page < HEAP_PAGES; page++) {
+      addresses.add(loaded.base() + HEAP + (long) page * PAGE + word);
+    }
+    assertThat(eenter(loaded, thread, visit(loaded, thread, addresses, true))).isEqualTo(Exited.INSTANCE);
+    for (int page = 0; page < HEAP_PAGES; page++) {
+      assertThat(word(memory, (long) thread * LIST + 8L * page)).as("page " + page).isEqualTo(counts[page]);
+    }
+  }
+
+  @Test
+  void anEnclaveFourTimesTheEpcComputesTheRightResultInSequence() {
+    visitAlone(Pattern.SEQUENTIAL);
+  }
+
+  @Test
+  void anEnclaveFourTimesTheEpcComputesTheRightResultAtRandom() {
+    visitAlone(Pattern.RANDOM);
+  }
+
+  @Test
+  void anEnclaveFourTimesTheEpcComputesTheRightResultWithFavourites() {
+    visitAlone(Pattern.ZIPF);
+  }
+
+  private void visitAlone(Pattern pattern) {
+    var loaded = load(visitor());
+    Seeded random = Seeded.named("paging-" + pattern);
+    long[] counts = new long[HEAP_PAGES];
+    for (int round = 0; round < 3; round++) {
+      var addresses = new ArrayList<Long>();
+      for (int step = 0; step < LIST / 8; step++) {
+        int page = pattern.page(random, step);
+        counts[page]++;
+        addresses.add(loaded.base() + HEAP + (long) page * PAGE);
+      }
+      assertThat(touch(loaded, 0, addresses)).isEqualTo(Exited.INSTANCE);
+    }
+    assertCounts(loaded, 0, counts, 0);
+    assertThat(pages(EnclsLeaf.EWB)).as("evicted").isGreaterThan(HEAP_PAGES);
+    assertThat(pages(EnclsLeaf.ELDU)).as("reloaded").isGreaterThan(HEAP_PAGES);
+    assertThat(monitor().epcPages()).as("in the EPC").isLessThanOrEqualTo(BUDGET);
+  }
+
+  private long pages(EnclsLeaf leaf) {
+    return events.stream()
+        .mapToLong(event -> event instanceof MonitorEvent.Encls e && e.leaf() == leaf ? e.pages() : 0)
+        .sum();
+  }
+
+  @Test
+  void manyThreadsComputeTheRightResultInSequence() {
+    visitTogether(Pattern.SEQUENTIAL);
+  }
+
+  @Test
+  void manyThreadsComputeTheRightResultAtRandom() {
+    visitTogether(Pattern.RANDOM);
+  }
+
+  @Test
+  void manyThreadsComputeTheRightResultWithFavourites() {
+    visitTogether(Pattern.ZIPF);
+  }
+
+  private void visitTogether(Pattern pattern) {
+    var loaded = load(visitor());
+    long[] counts = new long[HEAP_PAGES];
+    visitWithAllThreads(pattern, List.of(loaded), List.of(counts));
+    assertCounts(loaded, 0, counts, 0);
+    assertThat(loaded.enclave().tcs()).hasSize(THREADS);
+    assertNobodyNoticed();
+  }
+
+  @Test
+  void twoEnclavesComputeTheRightResultAtOnce() {
+    var first = load(visitor());
+    var second = load(visitor());
+    long[] firstCounts = new long[HEAP_PAGES];
+    long[] secondCounts = new long[HEAP_PAGES];
+    visitWithAllThreads(Pattern.RANDOM, List.of(first, second), List.of(firstCounts, secondCounts));
+    assertCounts(first, 0, firstCounts, 0);
+    assertCounts(second, 0, secondCounts, 0);
+    assertNobodyNoticed();
+  }
+
+  private void visitWithAllThreads(Pattern pattern, List<Loaded> enclaves, List<long[]> counts) {
+    var runs = new ArrayList<CompletableFuture<EnterOutcome>>();
+    for (int i = 0; i < enclaves.size(); i++) {
+      Loaded loaded = enclaves.get(i);
+      for (int thread = 0; thread < THREADS; thread++) {
+        Seeded random = Seeded.named("paging-" + pattern + i + thread);
+        var addresses = new ArrayList<Long>();
+        for (int step = 0; step < LIST / 8; step++) {
+          int page = pattern.page(random, step);
+          counts.get(i)[page]++;
+          addresses.add(loaded.base() + HEAP + (long) page * PAGE);
+        }
+        int tcs = thread;
+        runs.add(start(() -> touch(loaded, tcs, addresses)));
+      }
+    }
+    runs.forEach(run -> assertThat(await(run)).isEqualTo(Exited.INSTANCE));
+  }
+
+  private void assertNobodyNoticed() {
+    assertThat(events).noneMatch(event -> event instanceof MonitorEvent.AsynchronousExit);
+  }
+
+  @Test
+  void aThreadThatIsInsideAllTheTimeNoticesNothing() {
+    var loaded = load(visitor());
+    var spinner = load(SampleEnclave.of(c -> {
+      var again = c.label();
+      // until the host clears the word at RSI: count at RSI + 8
+      var done = c.label();
+      c.bind(again).lockInc(RSI, 8).load(R10, RSI, 0).cmp(R10, 0).jz(done).jmp(again);
+      c.bind(done).mov(RBX, RCX).enclu(4);
+    }));
+    UntrustedMemory memory = device().untrusted(spinner.id());
+    word(memory, 0, 1);
+    var registers = host();
+    registers.rsi = memory.base();
+    var inside = start(() -> eenter(spinner, 0, registers));
+    awaitUntrusted(memory, 8, 1);
+    var addresses = new ArrayList<Long>();
+    for (int step = 0; step < LIST / 8; step++) {
+      addresses.add(loaded.base() + HEAP + (long) (step % HEAP_PAGES) * PAGE);
+    }
+    assertThat(touch(loaded, 0, addresses)).isEqualTo(Exited.INSTANCE);
+    word(memory, 0, 0);
+    assertThat(await(inside)).isEqualTo(Exited.INSTANCE);
+    assertNobodyNoticed();
+  }
+
+  @Test
+  void theHostsInterruptStillComesThrough() {
+    var loaded = load(visitor());
+    var addresses = new ArrayList<Long>();
+    for (int step = 0; step < LIST / 8; step++) {
+      addresses.add(loaded.base() + HEAP + (long) (step * 7 % HEAP_PAGES) * PAGE);
+    }
+    var registers = visit(loaded, 0, addresses, false);
+    var inside = start(() -> {
+      EnterOutcome outcome = eenter(loaded, 0, registers);
+      int interrupts = 0;
+      while (outcome instanceof EnterOutcome.Interrupted) {
+        interrupts++;
+        outcome = eresume(loaded, 0, registers);
+      }
+      assertThat(outcome).isEqualTo(Exited.INSTANCE);
+      return interrupts;
+    });
+    while (!inside.isDone()) {
+      device().interrupt(loaded.id(), loaded.tcs(0));
+    }
+    assertThat(await(inside)).isPositive();
+  }
+
+  @Test
+  void evictedTcsAndSsaComeBackWhenTheThreadDoes() {
+    var parked = load(SampleEnclave.of(c -> c.ud2()).threads(2));
+    var registers = host();
+    assertThat(eenter(parked, 0, registers)).isInstanceOf(EnterOutcome.Faulted.class);
+    // Everything that the first enclave has is pushed out by another.
+    var loaded = load(visitor());
+    var addresses = new ArrayList<Long>();
+    for (int step = 0; step < LIST / 8; step++) {
+      addresses.add(loaded.base() + HEAP + (long) (step % HEAP_PAGES) * PAGE);
+    }
+    assertThat(touch(loaded, 0, addresses)).isEqualTo(Exited.INSTANCE);
+    assertThat(monitor().residentPages(parked.id())).as("pages left").isLessThan(4);
+    assertThat(eresume(parked, 0, registers)).isInstanceOf(EnterOutcome.Faulted.class);
+    assertThat(eenter(parked, 1, host())).isInstanceOf(EnterOutcome.Faulted.class);
+  }
+
+  // ---- hostile stores
+
+  private enum Lie {
+    FLIPPED_CIPHERTEXT {
+      @Override
+      void tell(RiggedSwapStore store) {
+        store.changing(record -> flip(record, 100));
+      }
+    },
+    FLIPPED_MAC {
+      @Override
+      void tell(RiggedSwapStore store) {
+        store.changing(record -> flip(record, PAGE + 112));
+      }
+    },
+    FLIPPED_PERMISSIONS {
+      @Override
+      void tell(RiggedSwapStore store) {
+        store.changing(record -> {
+          record[PAGE] ^= 4;
+          return record;
+        });
+      }
+    },
+    FLIPPED_ENCLAVE {
+      @Override
+      void tell(RiggedSwapStore store) {
+        store.changing(record -> flip(record, PAGE + 64));
+      }
+    },
+    REPLAYED {
+      @Override
+      void tell(RiggedSwapStore store) {
+        store.replaying();
+      }
+    },
+    SWAPPED {
+      @Override
+      void tell(RiggedSwapStore store) {
+        store.swapping(number -> number + 1);
+      }
+    },
+    TRUNCATED {
+      @Override
+      void tell(RiggedSwapStore store) {
+        store.changing(record -> new byte[SwapStore.RECORD]);
+      }
+    };
+
+    abstract void tell(RiggedSwapStore store);
+
+    private static byte[] flip(byte[] record, int at) {
+      record[at] ^= 1;
+      return record;
+    }
+  }
+
+  @Test
+  void aFlippedBitOfCiphertextEndsTheEnclave() {
+    tamper(Lie.FLIPPED_CIPHERTEXT);
+  }
+
+  @Test
+  void aFlippedBitOfTheMacEndsTheEnclave() {
+    tamper(Lie.FLIPPED_MAC);
+  }
+
+  @Test
+  void changedPermissionsEndTheEnclave() {
+    tamper(Lie.FLIPPED_PERMISSIONS);
+  }
+
+  @Test
+  void aChangedOwnerEndsTheEnclave() {
+    tamper(Lie.FLIPPED_ENCLAVE);
+  }
+
+  @Test
+  void anOlderVersionEndsTheEnclave() {
+    tamper(Lie.REPLAYED);
+  }
+
+  @Test
+  void anotherPageEndsTheEnclave() {
+    tamper(Lie.SWAPPED);
+  }
+
+  @Test
+  void noPageAtAllEndsTheEnclave() {
+    tamper(Lie.TRUNCATED);
+  }
+
+  /** The enclave dies and never sees what it was given; the one beside it has not noticed. */
+  private void tamper(Lie lie) {
+    var loaded = load(visitor());
+    var bystander = load(visitor());
+    var all = new ArrayList<Long>();
+    for (int page = 0; page < HEAP_PAGES; page++) {
+      all.add(loaded.base() + HEAP + (long) page * PAGE);
+    }
+    // Twice, so that there are older versions of most pages.
+    assertThat(touch(loaded, 0, all)).isEqualTo(Exited.INSTANCE);
+    assertThat(touch(loaded, 0, all)).isEqualTo(Exited.INSTANCE);
+    lie.tell(store);
+    var outcome = touch(loaded, 0, all);
+    assertThat(outcome).isInstanceOf(Dead.class);
+    assertThat(((Dead) outcome).reason()).contains("swap store");
+    assertThat(monitor().state(loaded.id())).contains(EnclaveState.DESTROYED);
+    store.honest();
+    long[] none = new long[HEAP_PAGES];
+    assertCounts(bystander, 0, none, 0);
+    assertThat(device().remove(loaded.id()).ok()).isTrue();
+  }
+
+  @Test
+  void aPageOfOneEnclaveIsNoneOfAnothers() {
+    var first = load(visitor());
+    var second = load(visitor());
+    for (Loaded loaded : List.of(first, second)) {
+      var all = new ArrayList<Long>();
+      for (int page = 0; page < HEAP_PAGES; page++) {
+        all.add(loaded.base() + HEAP + (long) page * PAGE);
+      }
+      assertThat(touch(loaded, 0, all)).isEqualTo(Exited.INSTANCE);
+    }
+    // The same slots of the two enclaves' first version arrays lie an extent apart.
+    store.swapping(number -> number < 513 ? number + 513 : number - 513);
+    assertThat(touch(first, 0, List.of(first.base() + HEAP, first.base() + HEAP + PAGE))).isInstanceOf(Dead.class);
+    store.honest();
+    long[] once = new long[HEAP_PAGES];
+    Arrays.fill(once, 1);
+    assertCounts(second, 0, once, 0);
+  }
+
+  @Test
+  void aStoreThatFailsLosesNothing() {
+    var loaded = load(visitor());
+    var all = new ArrayList<Long>();
+    for (int page = 0; page < HEAP_PAGES; page++) {
+      all.add(loaded.base() + HEAP + (long) page * PAGE);
+    }
+    var registers = visit(loaded, 0, all, false);
+    store.refuseReads();
+    assertThatThrownBy(() -> eenter(loaded, 0, registers))
+        .isInstanceOf(PlatformException.class)
+        .hasMessageContaining("input/output error");
+    store.honest();
+    store.refuseWrites();
+    assertThatThrownBy(() -> {
+      EnterOutcome outcome;
+      do {
+        outcome = eresume(loaded, 0, registers);
+      } while (outcome instanceof EnterOutcome.Interrupted);
+    }).isInstanceOf(PlatformException.class).hasMessageContaining("no space left");
+    store.honest();
+    assertThat(eresume(loaded, 0, registers)).isEqualTo(Exited.INSTANCE);
+    long[] once = new long[HEAP_PAGES];
+    Arrays.fill(once, 1);
+    assertCounts(loaded, 0, once, 0);
+  }
+
+  @Test
+  void whatTheEpcCannotHoldIsRefusedWithWhatItNeeds() {
+    var many = SampleEnclave.of(c -> c.ud2()).threads(40).size(0x10_0000).build();
+    assertThat(device().create(many.secs(), 0, 40))
+        .isInstanceOfSatisfying(
+            CreateOutcome.Refused.class,
+            refused -> assertThat(refused.outcome().reason()).contains("128 pages").contains("at once"));
+    assertThat(monitor().epcPages()).isZero();
+    load(SampleEnclave.of(c -> c.ud2()));
+  }
+
+  @Test
+  void anEnclaveThatDiesGivesItsPagesBackEvenIfNobodyRemovesIt() {
+    var first = load(visitor());
+    assertThat(touch(first, 0, List.of(first.base() + HEAP))).isEqualTo(Exited.INSTANCE);
+    kill(space());
+    assertThat(touch(first, 0, List.of(first.base() + HEAP))).isInstanceOf(Dead.class);
+    var second = load(visitor());
+    var all = new ArrayList<Long>();
+    for (int page = 0; page < HEAP_PAGES; page++) {
+      all.add(second.base() + HEAP + (long) page * PAGE);
+    }
+    assertThat(touch(second, 0, all)).isEqualTo(Exited.INSTANCE);
+    assertThat(monitor().residentPages(first.id())).isZero();
+  }
+
+  @Test
+  void aProcessThatIsKilledWhileItPagesHarmsNobody() {
+    var victim = load(visitor());
+    var space = space();
+    var bystander = load(visitor());
+    var all = new ArrayList<Long>();
+    for (int step = 0; step < LIST / 8; step++) {
+      all.add(victim.base() + HEAP + (long) (step % HEAP_PAGES) * PAGE);
+    }
+    var run = start(() -> {
+      EnterOutcome outcome;
+      do {
+        outcome = touch(victim, 0, all);
+      } while (outcome.equals(Exited.INSTANCE));
+      return outcome;
+    });
+    awaitReads(HEAP_PAGES);
+    kill(space);
+    assertThat(await(run)).isInstanceOf(Dead.class);
+    assertCounts(bystander, 0, new long[HEAP_PAGES], 0);
+    assertThat(device().remove(victim.id()).ok()).isTrue();
+  }
+
+  @Test
+  void closingWhileThreadsPageEndsThem() {
+    var loaded = load(visitor());
+    var runs = new ArrayList<CompletableFuture<Optional<EnterOutcome>>>();
+    for (int i = 0; i < THREADS; i++) {
+      int thread = i;
+      var addresses = new ArrayList<Long>();
+      for (int step = 0; step < LIST / 8; step++) {
+        addresses.add(loaded.base() + HEAP + (long) (step * 11 % HEAP_PAGES) * PAGE);
+      }
+      var registers = visit(loaded, thread, addresses, false);
+      runs.add(start(() -> {
+        EnterOutcome outcome;
+        do {
+          var fresh = new Registers();
+          fresh.set(registers);
+          outcome = eenter(loaded, thread, fresh);
+        } while (outcome.equals(Exited.INSTANCE));
+        return Optional.of(outcome);
+      }));
+    }
+    awaitReads(HEAP_PAGES);
+    device().remove(loaded.id());
+    runs.forEach(run -> assertThat(await(run)).isPresent());
+    assertThat(monitor().epcPages()).isZero();
+  }
+
+  private void awaitReads(long count) {
+    long deadline = System.nanoTime() + 60_000_000_000L;
+    while (store.reads() < count) {
+      assertThat(System.nanoTime()).as("no paging goes on").isLessThan(deadline);
+      Thread.onSpinWait();
+    }
+  }
+}
