@@ -63,7 +63,7 @@ final class EntryPath {
     TcsPage tcs = secs.thread(call.tcs());
     boolean resume = call.leaf() == EncluLeaf.ERESUME;
     Outcome.Fault fault = check(secs, tcs, call, resume);
-    for (int attempts = 0; fault != null && attempts < MAX_ATTEMPTS && served(enclave, fault); attempts++) {
+    for (int attempts = 0; fault != null && attempts < MAX_ATTEMPTS && served(enclave, fault, attempts); attempts++) {
       tcs = secs.thread(call.tcs());
       fault = check(secs, tcs, call, resume);
     }
@@ -121,6 +121,12 @@ final class EntryPath {
     } catch (LostPageException e) {
       finished = true;
       return dead(enclave, tcs, String.valueOf(e.getMessage()));
+    } catch (ProcessDiedException e) {
+      if (tcs.departures != stay) {
+        throw e;
+      }
+      finished = true;
+      return dead(enclave, tcs, String.valueOf(e.getMessage()));
     } catch (PagingException e) {
       // The thread has left as by an interrupt, and can be resumed when there is room or the store works again.
       finished = tcs.departures != stay;
@@ -149,12 +155,12 @@ final class EntryPath {
   }
 
   /** Whether an entry was refused for want of a page that is there now. */
-  private boolean served(Enclave enclave, Outcome.Fault fault) {
+  private boolean served(Enclave enclave, Outcome.Fault fault, int before) {
     if (fault.vector() != Vector.PF || enclave.life.state() == EnclaveState.DESTROYED) {
       return false;
     }
     try {
-      return faults.outside(enclave, fault);
+      return faults.outside(enclave, fault, before);
     } catch (LostPageException e) {
       obituary.died(enclave, String.valueOf(e.getMessage()));
       return false;
@@ -198,7 +204,6 @@ final class EntryPath {
   }
 
   private EnterOutcome run(Enclave enclave, SecsPage secs, TcsPage tcs, ProcessorSlot slot, Registers registers) {
-    long servedPage = -1;
     int servings = 0;
     long kicks = tcs.kicks();
     while (true) {
@@ -240,15 +245,16 @@ final class EntryPath {
         }
         case Exit.Fault(int vector, int errorCode, long address) -> {
           long page = (address - secs.base()) / PAGE;
-          servings = page == servedPage ? servings + 1 : 0;
-          servedPage = page;
-          // A machine that goes on refusing what it was told to allow has a reason of its own, such as want of memory.
-          if (vector == PAGE_FAULT && servings < MAX_SERVINGS && secs.contains(address)
-              && serve(enclave, tcs, slot, registers, page, access(errorCode), false)) {
-            if (tcs.stayInterrupted()) {
-              return interrupted(enclave, secs, tcs, slot, registers);
+          if (vector == PAGE_FAULT && servings < MAX_SERVINGS && secs.contains(address)) {
+            FaultService.Service service = serve(enclave, tcs, slot, registers, page, access(errorCode), false, 0);
+            // A machine that goes on refusing what it was told to allow has a reason of its own, such as want of memory.
+            servings = service == FaultService.Service.KNOWN ? servings + 1 : 0;
+            if (service != FaultService.Service.NONE) {
+              if (tcs.stayInterrupted()) {
+                return interrupted(enclave, secs, tcs, slot, registers);
+              }
+              continue;
             }
-            continue;
           }
           fault = architectural(enclave, secs, registers, vector, errorCode, address);
         }
@@ -274,21 +280,22 @@ final class EntryPath {
     return (errorCode & Outcome.Fault.FETCH) != 0 ? EXECUTE : (errorCode & Outcome.Fault.WRITE) != 0 ? WRITE : READ;
   }
 
-  /** Whether a page fault, of an instruction or a leaf, was none of the architecture's, and the thread may go on. */
-  private boolean serve(
-      Enclave enclave, TcsPage tcs, ProcessorSlot slot, Registers registers, long page, int access, boolean leaf) {
+  /** What comes of a page fault, of an instruction or a leaf, before it is the architecture's. */
+  private FaultService.Service serve(
+      Enclave enclave, TcsPage tcs, ProcessorSlot slot, Registers registers, long page, int access, boolean leaf,
+      int before) {
     boolean wanted = events.wanted();
     long start = wanted ? System.nanoTime() : 0;
-    boolean served;
+    FaultService.Service service;
     try {
-      served = faults.inside(enclave, tcs, page, access, leaf) == FaultService.Service.AGAIN;
+      service = faults.inside(enclave, tcs, page, access, leaf, before);
     } catch (PagingException e) {
       if (!leaf || settle(tcs, slot, registers) == null) {
         interrupted(enclave, enclave.secs(), tcs, slot, registers);
       }
       throw e;
     }
-    if (served) {
+    if (service != FaultService.Service.NONE) {
       tcs.counts.serve();
       if (wanted) {
         long end = System.nanoTime();
@@ -296,7 +303,7 @@ final class EntryPath {
         events.tell(new MonitorEvent.Served(enclave.id(), end, tcs.address, address, end - start));
       }
     }
-    return served;
+    return service;
   }
 
   private EnterOutcome interrupted(
@@ -318,7 +325,8 @@ final class EntryPath {
     for (int servings = 0; servings < MAX_SERVINGS && outcome instanceof Outcome.Fault refused
         && refused.vector() == Vector.PF && secs.contains(refused.address()); servings++) {
       long page = (refused.address() - secs.base()) / PAGE;
-      if (!serve(enclave, tcs, slot, registers, page, access(refused.code()), true)) {
+      if (serve(enclave, tcs, slot, registers, page, access(refused.code()), true, servings)
+          == FaultService.Service.NONE) {
         break;
       }
       outcome = enclu.execute(secs, registers);

@@ -2,6 +2,7 @@ package org.enclavisor.monitor;
 
 import org.enclavisor.isa.EnclsLeaf;
 import org.enclavisor.monitor.epc.EpcmEntry;
+import org.enclavisor.monitor.epc.EpcmTable;
 import org.enclavisor.monitor.epc.SecsPage;
 import org.enclavisor.monitor.epc.TcsPage;
 import org.enclavisor.monitor.leaf.SsaFrames;
@@ -25,8 +26,11 @@ final class FaultService {
 
   /** What came of a fault. */
   enum Service {
-    /** It was none of the architecture's: the access or leaf is repeated. */
+    /** It was none of the architecture's, and something was done about it: the access or leaf is repeated. */
     AGAIN,
+
+    /** It is none of the architecture's, but there is nothing left to do about it: the access is repeated. */
+    KNOWN,
 
     /** It is the architecture's, and the enclave's or the host's to deal with. */
     NONE
@@ -54,16 +58,27 @@ final class FaultService {
    *
    * @param access 1 read, 2 write, 4 execute
    * @param leaf whether it was a leaf
+   * @param before how often this was asked for the same page without another in between
    */
-  Service inside(Enclave enclave, TcsPage tcs, long page, int access, boolean leaf) {
-    if (!leaf && enclave.tables().serve(page, access)) {
-      return Service.AGAIN;
-    }
-    int bits = enclave.secs().pages().bits(page);
-    if (EpcmEntry.valid(bits) && !EpcmEntry.blocked(bits)) {
-      return Service.NONE;
+  Service inside(Enclave enclave, TcsPage tcs, long page, int access, boolean leaf, int before) {
+    EpcmTable entries = enclave.secs().pages();
+    int bits = entries.bits(page);
+    if (!leaf) {
+      switch (enclave.tables().serve(page, access)) {
+        case GRANTED -> {
+          return Service.AGAIN;
+        }
+        case KNOWN -> {
+          return Service.KNOWN;
+        }
+        case REFUSED -> {}
+      }
     }
     PagedEnclave paged = enclave.paged();
+    if (there(bits)) {
+      // Pages come and go while this thread looks: what the fault was about may be over.
+      return paged != null && (leaf ? before == 0 : bits != entries.bits(page)) ? Service.AGAIN : Service.NONE;
+    }
     if (pager != null && paged != null) {
       return paged(pager, paged, enclave, tcs, page, access, leaf);
     }
@@ -71,6 +86,10 @@ final class FaultService {
       return Service.NONE;
     }
     return augment(enclave, page) && leaf ? Service.AGAIN : Service.NONE;
+  }
+
+  private static boolean there(int bits) {
+    return EpcmEntry.valid(bits) && !EpcmEntry.blocked(bits);
   }
 
   private Service paged(
@@ -92,8 +111,9 @@ final class FaultService {
       unpark(enclave, tcs);
     }
     if (loaded && !leaf) {
-      // If it is not allowed, EPCM and host mapping now say so.
-      return enclave.tables().serve(page, access) ? Service.AGAIN : Service.NONE;
+      // If it is not allowed, EPCM and host mapping now say so; unless the page has gone again.
+      boolean allowed = enclave.tables().serve(page, access) != PageTables.Served.REFUSED;
+      return allowed || !there(enclave.secs().pages().bits(page)) ? Service.AGAIN : Service.NONE;
     }
     return loaded || augmented && leaf ? Service.AGAIN : Service.NONE;
   }
@@ -122,17 +142,17 @@ final class FaultService {
   /**
    * EENTER or ERESUME was refused with a page fault.
    *
+   * @param before how often this was asked already for the same leaf
    * @return whether the page is there now, so that the leaf is repeated
    */
-  boolean outside(Enclave enclave, Outcome.Fault fault) {
+  boolean outside(Enclave enclave, Outcome.Fault fault, int before) {
     PagedEnclave paged = enclave.paged();
     SecsPage secs = enclave.secs();
     if (pager == null || paged == null || !secs.contains(fault.address())) {
       return false;
     }
     long page = (fault.address() - secs.base()) / PAGE;
-    int bits = secs.pages().bits(page);
-    return (!EpcmEntry.valid(bits) || EpcmEntry.blocked(bits)) && pager.load(paged, page);
+    return (before == 0 || !there(secs.pages().bits(page))) && pager.load(paged, page);
   }
 
   /**
@@ -178,7 +198,7 @@ final class FaultService {
       tcs.park();
       boolean back = false;
       try {
-        back = outside(enclave, fault);
+        back = outside(enclave, fault, round);
       } catch (PagingException e) {
         throw new LostPageException("the SSA frame of a thread inside cannot be brought back: " + e.getMessage());
       } finally {

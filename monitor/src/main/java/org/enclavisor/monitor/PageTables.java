@@ -126,17 +126,30 @@ final class PageTables implements Translations {
     }
   }
 
+  /** What the machine gets to know at a fault. */
+  enum Served {
+    /** Nothing: EPCM or host do not allow the access. */
+    REFUSED,
+    /** That the access is allowed. */
+    GRANTED,
+    /** Nothing new: it has been told before. */
+    KNOWN
+  }
+
   /**
    * At a fault of enclave code: if EPCM and host allow the access, the machine gets to know, and the thread can go on.
    *
    * @param access 1 read, 2 write, 4 execute
    */
-  boolean serve(long page, int access) {
+  Served serve(long page, int access) {
     lock.lock();
     try {
       int due = due(page);
-      if ((due & access) != access || (entries.granted(page) & access) == access) {
-        return (due & access) == access;
+      if ((due & access) != access) {
+        return Served.REFUSED;
+      }
+      if ((entries.granted(page) & access) == access) {
+        return Served.KNOWN;
       }
       long from = page;
       while (page - from < around && from > 0 && late(from - 1, due)) {
@@ -148,7 +161,7 @@ final class PageTables implements Translations {
       }
       grant(from, to, due);
       recheck(from, to, due);
-      return true;
+      return Served.GRANTED;
     } finally {
       lock.unlock();
     }

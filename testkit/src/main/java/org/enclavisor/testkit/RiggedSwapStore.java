@@ -15,8 +15,8 @@ public final class RiggedSwapStore implements SwapStore {
   private final Map<Long, byte[]> records = new ConcurrentHashMap<>();
   private final Map<Long, byte[]> older = new ConcurrentHashMap<>();
   private volatile BiFunction<Long, byte[], byte[]> lie = (_, record) -> record;
-  private volatile boolean refuseWrites;
-  private volatile boolean refuseReads;
+  private volatile long mayWrite = Long.MAX_VALUE;
+  private volatile long mayRead = Long.MAX_VALUE;
   private volatile long writes;
   private volatile long reads;
 
@@ -31,7 +31,7 @@ public final class RiggedSwapStore implements SwapStore {
 
   @Override
   public void write(long first, byte[] bytes, int count) throws IOException {
-    if (refuseWrites) {
+    if (writes >= mayWrite) {
       throw new IOException("no space left");
     }
     for (int i = 0; i < count; i++) {
@@ -45,7 +45,7 @@ public final class RiggedSwapStore implements SwapStore {
 
   @Override
   public void read(long number, byte[] record) throws IOException {
-    if (refuseReads) {
+    if (reads >= mayRead) {
       throw new IOException("input/output error");
     }
     byte[] answer = lie.apply(number, records.get(number).clone());
@@ -74,16 +74,18 @@ public final class RiggedSwapStore implements SwapStore {
   /** From now on it tells the truth. */
   public void honest() {
     lie = (_, record) -> record;
-    refuseReads = false;
-    refuseWrites = false;
+    mayRead = Long.MAX_VALUE;
+    mayWrite = Long.MAX_VALUE;
   }
 
-  public void refuseWrites() {
-    refuseWrites = true;
+  /** Fails once so many records were written. */
+  public void refuseWrites(long from) {
+    mayWrite = from;
   }
 
-  public void refuseReads() {
-    refuseReads = true;
+  /** Fails once so many records were read. */
+  public void refuseReads(long from) {
+    mayRead = from;
   }
 
   /** Records written so far. */

@@ -9,6 +9,7 @@ import org.enclavisor.monitor.Outcome;
 import org.enclavisor.monitor.epc.Epc;
 import org.enclavisor.monitor.epc.EpcmEntry;
 import org.enclavisor.monitor.epc.SecsPage;
+import org.enclavisor.monitor.leaf.Eremove;
 import org.enclavisor.monitor.spi.SwapStore;
 import org.jspecify.annotations.Nullable;
 
@@ -248,6 +249,7 @@ public final class Pager implements AutoCloseable {
       enclave.leave();
       budget.give(enclave.resident);
       residents.left(enclave);
+      Eremove.all(enclave.secs);
       swap.forget(enclave);
     }
   }
