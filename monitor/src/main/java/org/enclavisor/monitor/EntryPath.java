@@ -256,7 +256,11 @@ final class EntryPath {
               continue;
             }
           }
-          fault = architectural(enclave, secs, registers, vector, errorCode, address);
+          int bits = secs.bits(address);
+          if (vector == PAGE_FAULT && faults.evicted(enclave, page, bits)) {
+            continue; // it went when all was said but for the error code
+          }
+          fault = architectural(enclave, secs, registers, vector, errorCode, address, bits);
         }
         case Exit.Interrupt _ -> {
           // A kick is nobody's business but the monitor's: the thread goes on, and counts as having entered anew.
@@ -359,7 +363,7 @@ final class EntryPath {
 
   /** What the processor would have made of the machine's fault. */
   private static Outcome.Fault architectural(
-      Enclave enclave, SecsPage secs, Registers registers, int number, int errorCode, long address) {
+      Enclave enclave, SecsPage secs, Registers registers, int number, int errorCode, long address, int bits) {
     Vector vector = Vector.of(number).orElse(Vector.GP);
     if (vector != Vector.PF) {
       return new Outcome.Fault(vector, errorCode, 0, "");
@@ -371,7 +375,8 @@ final class EntryPath {
     if (!secs.contains(address)) {
       return new Outcome.Fault(vector, errorCode & ~Outcome.Fault.SGX, address, "");
     }
-    return new Outcome.Fault(vector, PageFault.errorCode(secs, enclave.host, address, errorCode), address, "");
+    long page = (address - secs.base()) / PAGE;
+    return new Outcome.Fault(vector, PageFault.errorCode(enclave.host, page, bits, errorCode), address, "");
   }
 
   private EnterOutcome dead(Enclave enclave, TcsPage tcs, String reason) {

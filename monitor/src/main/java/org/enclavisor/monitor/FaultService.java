@@ -2,7 +2,6 @@ package org.enclavisor.monitor;
 
 import org.enclavisor.isa.EnclsLeaf;
 import org.enclavisor.monitor.epc.EpcmEntry;
-import org.enclavisor.monitor.epc.EpcmTable;
 import org.enclavisor.monitor.epc.SecsPage;
 import org.enclavisor.monitor.epc.TcsPage;
 import org.enclavisor.monitor.leaf.SsaFrames;
@@ -61,8 +60,6 @@ final class FaultService {
    * @param before how often this was asked for the same page without another in between
    */
   Service inside(Enclave enclave, TcsPage tcs, long page, int access, boolean leaf, int before) {
-    EpcmTable entries = enclave.secs().pages();
-    int bits = entries.bits(page);
     if (!leaf) {
       switch (enclave.tables().serve(page, access)) {
         case GRANTED -> {
@@ -75,9 +72,10 @@ final class FaultService {
       }
     }
     PagedEnclave paged = enclave.paged();
+    int bits = enclave.secs().pages().bits(page);
     if (there(bits)) {
       // Pages come and go while this thread looks: what the fault was about may be over.
-      return paged != null && (leaf ? before == 0 : bits != entries.bits(page)) ? Service.AGAIN : Service.NONE;
+      return paged != null && (leaf ? before == 0 : allows(enclave, page, bits, access)) ? Service.AGAIN : Service.NONE;
     }
     if (pager != null && paged != null) {
       return paged(pager, paged, enclave, tcs, page, access, leaf);
@@ -90,6 +88,16 @@ final class FaultService {
 
   private static boolean there(int bits) {
     return EpcmEntry.valid(bits) && !EpcmEntry.blocked(bits);
+  }
+
+  private static boolean allows(Enclave enclave, long page, int bits, int access) {
+    return (EpcmEntry.access(bits) & enclave.host.bits(page) & access) == access;
+  }
+
+  /** Whether a page that these bits do not show to be in the EPC is evicted, and nothing can be said of it. */
+  boolean evicted(Enclave enclave, long page, int bits) {
+    PagedEnclave paged = enclave.paged();
+    return pager != null && paged != null && !there(bits) && enclave.host.bits(page) != 0 && pager.holds(paged, page);
   }
 
   private Service paged(
@@ -113,7 +121,8 @@ final class FaultService {
     if (loaded && !leaf) {
       // If it is not allowed, EPCM and host mapping now say so; unless the page has gone again.
       boolean allowed = enclave.tables().serve(page, access) != PageTables.Served.REFUSED;
-      return allowed || !there(enclave.secs().pages().bits(page)) ? Service.AGAIN : Service.NONE;
+      int bits = enclave.secs().pages().bits(page);
+      return allowed || !there(bits) || allows(enclave, page, bits, access) ? Service.AGAIN : Service.NONE;
     }
     return loaded || augmented && leaf ? Service.AGAIN : Service.NONE;
   }

@@ -2,7 +2,6 @@ package org.enclavisor.monitor;
 
 import org.enclavisor.isa.Permissions;
 import org.enclavisor.monitor.epc.EpcmEntry;
-import org.enclavisor.monitor.epc.SecsPage;
 
 /**
  * What a processor with SGX would say of a page fault in enclave code. The machine below knows only the intersection of
@@ -17,14 +16,13 @@ final class PageFault {
    * The error code of a page fault in the ELRANGE. The host's mapping is asked first, as a page walk comes before the
    * EPCM; a page that was never added is one that the host could not map.
    *
+   * @param bits the page's EPCM entry
    * @param machine the error code of the machine
    */
-  static int errorCode(SecsPage secs, HostMappings host, long address, int machine) {
-    long page = (address - secs.base()) / 4096;
+  static int errorCode(HostMappings host, long page, int bits, int machine) {
     int access = machine & ACCESS;
     int base = Outcome.Fault.USER | access;
     Permissions mapped = host.get(page);
-    int bits = secs.pages().bits(page);
     boolean present = EpcmEntry.valid(bits) && mapped.bits() != 0;
     if (!present) {
       return base;
