@@ -204,6 +204,7 @@ final class EntryPath {
   }
 
   private EnterOutcome run(Enclave enclave, SecsPage secs, TcsPage tcs, ProcessorSlot slot, Registers registers) {
+    long servedPage = -1;
     int servings = 0;
     long kicks = tcs.kicks();
     while (true) {
@@ -248,7 +249,8 @@ final class EntryPath {
           if (vector == PAGE_FAULT && servings < MAX_SERVINGS && secs.contains(address)) {
             FaultService.Service service = serve(enclave, tcs, slot, registers, page, access(errorCode), false, 0);
             // A machine that goes on refusing what it was told to allow has a reason of its own, such as want of memory.
-            servings = service == FaultService.Service.KNOWN ? servings + 1 : 0;
+            servings = service != FaultService.Service.KNOWN ? 0 : page == servedPage ? servings + 1 : 1;
+            servedPage = page;
             if (service != FaultService.Service.NONE) {
               if (tcs.stayInterrupted()) {
                 return interrupted(enclave, secs, tcs, slot, registers);
