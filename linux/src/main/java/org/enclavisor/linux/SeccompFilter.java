@@ -12,7 +12,7 @@ import java.util.List;
  *   <li>futex(2), waits and wakes only, on a word of the blocks, from the blocks' own two instructions;
  *   <li>sigaltstack(2) from the blocks' own instruction, naming one of the stacks in the read-only table;
  *   <li>seccomp(2) from a new thread's own instruction, with the filter for threads;
- *   <li>mprotect(2) from the steward's own second instruction;
+ *   <li>mprotect(2) from the steward's own second instruction, pwrite64(2) from its third;
  *   <li>the steward's other calls, from its own first instruction, with a number in the upper half of the fifth argument
  *       that only its registers and the JVM hold: they go to the JVM, which compares them with what it ordered;
  *   <li>everything else becomes SIGSYS.
@@ -70,7 +70,8 @@ final class SeccompFilter {
     filter.require(ARCH, AUDIT_ARCH_X86_64);
     filter.section(Syscall.FUTEX, futex(layout, block));
     filter.section(Syscall.SIGALTSTACK, signalStack(layout, block));
-    filter.section(Syscall.MPROTECT, stewardAlone(stub));
+    filter.section(Syscall.MPROTECT, stewardAlone(stub.tableSite()));
+    filter.section(Syscall.PWRITE64, stewardAlone(stub.doneSite()));
     filter.section(Syscall.SECCOMP, threadFilter(layout, stub));
     List<Instruction> steward = steward(stub, cookie);
     for (int call : STEWARD_CALLS) {
@@ -124,12 +125,12 @@ final class SeccompFilter {
   }
 
   /** Goes on with the next section if the instruction is another one. */
-  private static List<Instruction> stewardAlone(StubProgram stub) {
+  private static List<Instruction> stewardAlone(long site) {
     SeccompFilter f = new SeccompFilter();
     f.add(LOAD, 0, 0, IP);
-    f.add(JUMP_EQUAL, 0, 3, (int) stub.tableSite());
+    f.add(JUMP_EQUAL, 0, 3, (int) site);
     f.add(LOAD, 0, 0, IP + 4);
-    f.add(JUMP_EQUAL, 0, 1, (int) (stub.tableSite() >>> 32));
+    f.add(JUMP_EQUAL, 0, 1, (int) (site >>> 32));
     f.add(RETURN, 0, 0, ALLOW);
     return f.program;
   }

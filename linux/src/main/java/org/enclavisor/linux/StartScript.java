@@ -158,7 +158,7 @@ final class StartScript {
     step("userfaultfd", StubProgram.ANY, Syscall.USERFAULTFD, WriteWatch.FLAGS);
     step("fcntl", StubProgram.ANY, Syscall.FCNTL, lowest, F_DUPFD, userfault());
     step("close", StubProgram.ANY, Syscall.CLOSE, lowest);
-    for (int fd : new int[] {in.files.program, in.files.stub, in.files.untrusted}) {
+    for (int fd : new int[] {in.files.program, in.files.untrusted}) {
       step("close", StubProgram.NO_ERROR, Syscall.CLOSE, fd);
     }
   }
@@ -200,7 +200,7 @@ final class StartScript {
     ByteBuffer program = ByteBuffer.allocate(16).order(ByteOrder.LITTLE_ENDIAN);
     program.putShort(0, (short) (filter.length / SeccompFilter.INSTRUCTION_BYTES)).putLong(8, data(filter));
     long at = data(program.array());
-    listener = lowestBut(in.files.enclave, in.files.patches);
+    listener = lowestBut(in.files.enclave, in.files.patches, in.files.stub);
     step("prctl(PR_SET_NO_NEW_PRIVS)", StubProgram.NO_ERROR, Syscall.PRCTL, PR_SET_NO_NEW_PRIVS, 1);
     step("seccomp with a listener", listener, Syscall.SECCOMP, SECCOMP_SET_MODE_FILTER,
         SECCOMP_FILTER_FLAG_NEW_LISTENER, at);

@@ -3,6 +3,7 @@ package org.enclavisor.linux;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.lang.invoke.VarHandle;
 import java.util.List;
 import java.util.concurrent.locks.ReentrantLock;
 import org.enclavisor.monitor.spi.PlatformException;
@@ -29,6 +30,8 @@ final class Steward implements AutoCloseable {
   private static final int PATIENCE_MILLIS = 10_000;
   private static final int ARGUMENTS = 6;
 
+  private static final VarHandle LONG = ValueLayout.JAVA_LONG.varHandle();
+
   private final ReentrantLock lock = new ReentrantLock();
   private final Arena arena = Arena.ofShared();
   private final MemorySegment notif = arena.allocate(NOTIF_BYTES, 8);
@@ -39,9 +42,16 @@ final class Steward implements AutoCloseable {
   private final MemorySegment orderPage;
   private final MemorySegment table;
   private final long tableAddress;
+  private final MemorySegment orders;
+  private final StewardWaiting waiting;
   private final long site;
   private final long cookie;
   private long question;
+
+  /** Whether the steward may be spinning for a table; else {@link #question} waits for its answer. */
+  private boolean awake;
+
+  private long tableNumber;
   private boolean closed;
 
   /**
@@ -51,11 +61,20 @@ final class Steward implements AutoCloseable {
    *     arguments of a single order at ORDER, several at TABLE
    * @param site what RIP is in the steward's questions and single orders
    */
-  Steward(StubProcess process, int listener, StubLayout layout, MemorySegment orders, long site, int cookie) {
+  Steward(
+      StubProcess process,
+      int listener,
+      StubLayout layout,
+      MemorySegment orders,
+      long site,
+      int cookie,
+      StewardWaiting waiting) {
     this.process = process;
     this.listener = listener;
     this.orderPage = orders.asSlice(StubLayout.ORDER, StubLayout.BASES - StubLayout.ORDER);
     this.table = orders.asSlice(StubLayout.TABLE, (StubLayout.TABLE_ENTRIES + 1) * StubLayout.ENTRY_BYTES);
+    this.orders = orders;
+    this.waiting = waiting;
     this.tableAddress = layout.stub() + StubLayout.TABLE;
     this.site = site;
     this.cookie = (long) cookie << 32;
@@ -85,6 +104,7 @@ final class Steward implements AutoCloseable {
       if (closed) {
         throw gone();
       }
+      settle();
       orderPage.set(ValueLayout.JAVA_LONG, 0, number);
       for (int i = 0; i < ARGUMENTS; i++) {
         orderPage.set(ValueLayout.JAVA_LONG, 8 + 8L * i, i < arguments.length ? arguments[i] : 0);
@@ -157,10 +177,78 @@ final class Steward implements AutoCloseable {
       at += StubLayout.ENTRY_BYTES;
     }
     table.set(ValueLayout.JAVA_LONG, at, StubProgram.END);
-    respond(question, StubProgram.BY_TABLE, 0);
-    receiveQuestion("after a table of orders");
-    long error = argument(0);
+    boolean spin = waiting.spin();
+    if (awake && !waiting.stillAwake()) {
+      settle();
+    }
+    orders.set(ValueLayout.JAVA_INT, StubLayout.TABLE_SPIN, spin ? StewardWaiting.SPIN_CYCLES : 0);
+    tableNumber++;
+    LONG.setVolatile(orders, (long) StubLayout.TABLE_NUMBER, tableNumber);
+    boolean slept = !awake;
+    awake = true;
+    if (slept) {
+      respond(question, StubProgram.BY_TABLE, 0);
+    }
+    if (!spin || !spinForTheEnd(slept)) {
+      awaitTheEnd(spin);
+    }
+    waiting.done();
+    long error = awake ? 0 : argument(0);
     return new Done(error == 0 ? calls.size() : (int) ((argument(1) - tableAddress) / StubLayout.ENTRY_BYTES), error);
+  }
+
+  private boolean isDone() {
+    return (long) LONG.getAcquire(orders, (long) StubLayout.TABLE_DONE) == tableNumber;
+  }
+
+  private boolean spinForTheEnd(boolean slept) {
+    long deadline = System.nanoTime() + StewardWaiting.SPIN_NANOS;
+    while (!isDone()) {
+      if (System.nanoTime() - deadline > 0) {
+        if (!slept) {
+          waiting.missed();
+        }
+        return false;
+      }
+      Thread.onSpinWait();
+    }
+    return true;
+  }
+
+  /** By the steward's question, or by its word if it spins and was only slow. */
+  private void awaitTheEnd(boolean spin) {
+    for (int millis = 0; !spin || !isDone(); millis++) {
+      if (spin && millis < PATIENCE_MILLIS && poll(1) == 0) {
+        continue;
+      }
+      receiveQuestion("after a table of orders");
+      if (argument(2) == tableNumber) {
+        awake = false;
+        return;
+      }
+      respond(question, StubProgram.BY_TABLE, 0); // it had fallen asleep just before the table came
+    }
+  }
+
+  /** Waits until a steward that spins asks its question. */
+  private void settle() {
+    if (awake) {
+      receiveQuestion("after it had waited for a table");
+      awake = false;
+    }
+  }
+
+  /** The process is about to be stopped: the steward shall be where {@link #askedAgain} expects it. */
+  void rest() {
+    lock.lock();
+    try {
+      if (closed) {
+        throw gone();
+      }
+      settle();
+    } finally {
+      lock.unlock();
+    }
   }
 
   /** The process was stopped and runs again: its question was taken back then, and is asked anew. */
@@ -216,12 +304,16 @@ final class Steward implements AutoCloseable {
             notif.get(ValueLayout.JAVA_LONG, 24), notif.get(ValueLayout.JAVA_INT, 8));
   }
 
+  private long poll(int millis) {
+    // SAFETY: one struct pollfd of eight bytes.
+    long result = Kernel.raw(Syscall.POLL, polled.address(), 1, millis);
+    return result <= 0 ? result : polled.get(ValueLayout.JAVA_SHORT, 6) & 0xFFFF;
+  }
+
   private void receive() {
     long result;
     do {
-      // SAFETY: one struct pollfd of eight bytes.
-      long events = Kernel.raw(Syscall.POLL, polled.address(), 1, PATIENCE_MILLIS);
-      events = events <= 0 ? events : polled.get(ValueLayout.JAVA_SHORT, 6) & 0xFFFF;
+      long events = poll(PATIENCE_MILLIS);
       if (events == 0) {
         throw violated("its steward did not answer within " + PATIENCE_MILLIS + " ms");
       }

@@ -86,9 +86,9 @@ final class StubAddressSpace implements AddressSpace {
     LinuxMachine machine = LinuxMachine.INSTANCE;
     StubLayout layout = StubLayout.of(wanted, machine.xsaveBytes());
     StubBlock block = new StubBlock(layout, machine.xcr0());
-    StubProgram program = new StubProgram(layout, block);
     int cookie = Kernel.random();
     StubFiles files = new StubFiles(layout);
+    StubProgram program = new StubProgram(layout, block, files.stub);
     StubMemory memory = null;
     StubProcess process = null;
     Steward steward = null;
@@ -103,7 +103,9 @@ final class StubAddressSpace implements AddressSpace {
       awaitLocked(process, memory, layout, script);
       int listener = Kernel.pidfdGetfd(process.pidfd(), script.listener());
       memory.prepareThreadFilter(layout);
-      steward = new Steward(process, listener, layout, memory.stub(), program.stewardSite(), cookie);
+      steward =
+          new Steward(process, listener, layout, memory.stub(), program.stewardSite(), cookie,
+              StewardWaiting.of(platform.options().waiting(), process.pid()));
       steward.require("close", Syscall.CLOSE, script.listener());
       watch = WriteWatch.of(
           Kernel.tryPidfdGetfd(process.pidfd(), script.userfault()), process.pid(), layout.enclave(),
@@ -252,6 +254,7 @@ final class StubAddressSpace implements AddressSpace {
     }
     synchronized (this) {
       requireAlive();
+      steward.rest();
       process.stop(platform.patience());
     }
   }
@@ -334,6 +337,11 @@ final class StubAddressSpace implements AddressSpace {
 
   StubLayout layout() {
     return layout;
+  }
+
+  /** For tests of the steward itself. */
+  Steward steward() {
+    return steward;
   }
 
   BaseTable bases() {

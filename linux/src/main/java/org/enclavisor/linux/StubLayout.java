@@ -39,6 +39,14 @@ record StubLayout(
   /** How many orders there may be at once; behind them one that ends the table. */
   static final int TABLE_ENTRIES = 96;
 
+  /** The number of the last table, a long; and how long the steward then spins for the next, in cycles below 2³². */
+  static final int TABLE_NUMBER = TABLE + 0xD00;
+
+  static final int TABLE_SPIN = TABLE_NUMBER + 8;
+
+  /** The number of the last table that was carried out. The steward writes it into the file, by a system call. */
+  static final int TABLE_DONE = TABLE + 0xD40;
+
   /** The {@code struct sock_fprog} of {@link SeccompFilter#ofThread} and the filter behind it. */
   static final int THREAD_FILTER = TABLE + 0xE00;
 

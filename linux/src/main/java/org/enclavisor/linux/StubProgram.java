@@ -2,6 +2,7 @@ package org.enclavisor.linux;
 
 import static org.enclavisor.linux.asm.Reg.R10;
 import static org.enclavisor.linux.asm.Reg.R12;
+import static org.enclavisor.linux.asm.Reg.R13;
 import static org.enclavisor.linux.asm.Reg.R15;
 import static org.enclavisor.linux.asm.Reg.R8;
 import static org.enclavisor.linux.asm.Reg.R9;
@@ -27,7 +28,11 @@ import org.enclavisor.linux.asm.Mem;
  * (seccomp user notification). The answer is 0 for a single order, which it carries out as a second such call, which the
  * JVM compares with what it ordered; or 1 for the table of orders, which it carries out at once, for its thread is the
  * only one whose filter lets these calls pass. The
- * result is the first argument of the next question, and the second tells at which entry of the table it was.
+ * result is the first argument of the next question, the second tells at which entry of the table it was, the third
+ * which table was the last.
+ *
+ * <p>If it shall spin for the next table, it says that one is done by a system call that writes the table's number into
+ * a word that it and everybody else in the process can only read: nobody but the steward can make that call either.
  */
 final class StubProgram {
   /** The steward's question. No kernel has a call of this number: were it ever let through, it would do nothing. */
@@ -48,22 +53,31 @@ final class StubProgram {
   /** Whatever the result is. */
   static final long ANY = -2;
 
+  private static final int NUMBER_BYTES = 8;
+  private static final int POLLS_A_ROUND = 8;
+
   /** The script's number of an entry that ends it. */
   static final long END = -1;
 
   private final StubLayout layout;
+  private final int stubFile;
   private final Assembler a;
   private final Label stewardCall = new Label();
   private final Label tableCall = new Label();
+  private final Label doneCall = new Label();
   private final Label birthCall = new Label();
   private final Label birth = new Label();
   private final Label signal = new Label();
   private final Label dispatch = new Label();
   private final Label unknownBase = new Label();
 
-  /** Assembles the common text for a layout. The script starts at {@link StubLayout#SCRIPT}, the cookie before it. */
-  StubProgram(StubLayout layout, StubBlock block) {
+  /**
+   * Assembles the common text for a layout, and for the descriptor of the file behind the stub's region. The script starts
+   * at {@link StubLayout#SCRIPT}, the cookie before it.
+   */
+  StubProgram(StubLayout layout, StubBlock block, int stubFile) {
     this.layout = layout;
+    this.stubFile = stubFile;
     this.a = new Assembler(layout.stub());
     a.padTo(ElfFile.HEADER_BYTES);
     start();
@@ -91,6 +105,11 @@ final class StubProgram {
   /** The same of the SYSCALL by which it carries out the table. */
   long tableSite() {
     return a.addressOf(tableCall) + 2;
+  }
+
+  /** The same of the SYSCALL by which it says that it has. */
+  long doneSite() {
+    return a.addressOf(doneCall) + 2;
   }
 
   /** The same of the SYSCALL by which a new thread locks itself up. */
@@ -145,12 +164,17 @@ final class StubProgram {
     Label table = new Label();
     Label entry = new Label();
     Label done = new Label();
+    Label nothing = new Label();
+    Label spin = new Label();
+    Label said = new Label();
+    Label round = new Label();
     a.mov(R15, Mem.abs(layout.stub() + StubLayout.SCRIPT));
+    a.xor32(R13, R13); // the number of the last table
     a.xor32(RSP, RSP); // tells the steward from a thread that it has just borne
     a.movImm32(Mem.abs(layout.block(0) + StubLayout.MAILBOX + Mailbox.READY), 1);
     a.xor32(RAX, RAX);
     a.bind(question);
-    a.mov(RDI, RAX).mov(RSI, RBX).mov(R8, R15).mov32(RAX, NEXT).mov32(RBX, 1);
+    a.mov(RDI, RAX).mov(RSI, RBX).mov(RDX, R13).mov(R8, R15).mov32(RAX, NEXT).mov32(RBX, 1);
     a.bind(stewardCall);
     a.syscall();
     a.test(RSP, RSP).jcc(Condition.NOT_EQUAL, birth);
@@ -160,14 +184,29 @@ final class StubProgram {
     a.mov(RAX, Mem.abs(order)).mov(RDI, Mem.abs(order + 8)).mov(RSI, Mem.abs(order + 16));
     a.mov(RDX, Mem.abs(order + 24)).mov(R10, Mem.abs(order + 32)).mov(R8, Mem.abs(order + 40));
     a.mov(R9, Mem.abs(order + 48)).or(R8, R15).xor32(RBX, RBX).jmp(stewardCall);
-    a.bind(table).lea(RBX, Mem.abs(layout.stub() + StubLayout.TABLE));
+    a.bind(table).mov(R13, Mem.abs(layout.stub() + StubLayout.TABLE_NUMBER));
+    a.lea(RBX, Mem.abs(layout.stub() + StubLayout.TABLE));
     a.bind(entry);
     a.mov(RAX, Mem.at(RBX, 0)).cmp(RAX, (int) END).jcc(Condition.EQUAL, done);
     a.mov(RDI, Mem.at(RBX, 8)).mov(RSI, Mem.at(RBX, 16)).mov(RDX, Mem.at(RBX, 24));
     a.bind(tableCall).syscall();
     a.test(RAX, RAX).jcc(Condition.NOT_EQUAL, question);
     a.add(RBX, StubLayout.ENTRY_BYTES).jmp(entry);
-    a.bind(done).xor32(RAX, RAX).jmp(question);
+    a.bind(done);
+    a.mov32(R12, Mem.abs(layout.stub() + StubLayout.TABLE_SPIN)).test32(R12, R12).jcc(Condition.NOT_EQUAL, spin);
+    a.bind(nothing).xor32(RAX, RAX).jmp(question);
+    a.bind(spin);
+    a.mov32(RDI, stubFile).lea(RSI, Mem.abs(layout.stub() + StubLayout.TABLE_NUMBER)).mov32(RDX, NUMBER_BYTES);
+    a.mov32(R10, StubLayout.TABLE_DONE).mov32(RAX, Syscall.PWRITE64);
+    a.bind(doneCall).syscall();
+    a.cmp(RAX, NUMBER_BYTES).jcc(Condition.EQUAL, said).ud2(); // without a stack: the process ends
+    a.bind(said).rdtsc().shl(RDX, 32).or(RAX, RDX).mov(R9, RAX);
+    a.bind(round);
+    for (int i = 0; i < POLLS_A_ROUND; i++) {
+      a.cmp(R13, Mem.abs(layout.stub() + StubLayout.TABLE_NUMBER)).jcc(Condition.NOT_EQUAL, table).pause();
+    }
+    a.rdtsc().shl(RDX, 32).or(RAX, RDX).sub(RAX, R9).cmp(RAX, R12).jcc(Condition.BELOW, round);
+    a.jmp(nothing);
   }
 
   /**

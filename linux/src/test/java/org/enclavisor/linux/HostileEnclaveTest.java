@@ -224,7 +224,7 @@ class HostileEnclaveTest {
       if (number == UPROBE) {
         continue;
       }
-      for (int site = 0; site < 6; site++) {
+      for (int site = 0; site < 7; site++) {
         var registers = jumpTo(0, seeded);
         registers.rip = site(site) - 2;
         registers.rax = number;
@@ -250,17 +250,18 @@ class HostileEnclaveTest {
 
   /**
    * 0: the steward's, 1 and 2: the futex calls', 3: sigaltstack's, 4: the steward's for the table of orders, 5: a new
-   * thread's; the address behind each.
+   * thread's, 6: the steward's word that a table is done; the address behind each.
    */
   private long site(int which) {
     StubBlock block = block();
     return switch (which) {
-      case 0 -> new StubProgram(layout(), block).stewardSite();
+      case 0 -> new StubProgram(layout(), block, 0).stewardSite();
       case 1 -> layout().block(1) + block.wakeSite();
       case 2 -> layout().block(0) + block.sleepSite();
       case 3 -> layout().block(0) + block.stackSite();
-      case 4 -> new StubProgram(layout(), block).tableSite();
-      default -> new StubProgram(layout(), block).birthSite();
+      case 4 -> new StubProgram(layout(), block, 0).tableSite();
+      case 5 -> new StubProgram(layout(), block, 0).birthSite();
+      default -> new StubProgram(layout(), block, 0).doneSite();
     };
   }
 

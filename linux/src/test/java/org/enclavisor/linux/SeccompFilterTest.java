@@ -18,7 +18,7 @@ class SeccompFilterTest {
 
   private final StubLayout layout = StubLayout.of(new AddressSpaceLayout(0, 1 << 20, 4096, 3), 2696);
   private final StubBlock block = new StubBlock(layout, 7);
-  private final StubProgram stub = new StubProgram(layout, block);
+  private final StubProgram stub = new StubProgram(layout, block, 0);
   private final ByteBuffer filter =
       ByteBuffer.wrap(SeccompFilter.of(layout, stub, block, COOKIE)).order(ByteOrder.LITTLE_ENDIAN);
 
@@ -106,6 +106,8 @@ class SeccompFilterTest {
     assertThat(verdict(X86_64, Syscall.MPROTECT, stub.tableSite() + (1L << 32), 1, 2, 3)).isEqualTo(TRAP);
     assertThat(verdict(X86_64, Syscall.MPROTECT, stub.birthSite(), 1, 2, 3)).isEqualTo(TRAP);
     assertThat(verdict(X86_64, Syscall.MMAP, stub.tableSite(), 1, 2, 3)).isEqualTo(TRAP);
+    assertThat(verdict(X86_64, Syscall.PWRITE64, stub.doneSite(), 1, 2, 3)).isEqualTo(ALLOW);
+    assertThat(verdict(X86_64, Syscall.PWRITE64, stub.tableSite(), 1, 2, 3)).isEqualTo(TRAP);
     assertThat(verdict(I386, Syscall.MPROTECT, stub.tableSite(), 1, 2, 3)).isEqualTo(TRAP);
   }
 
@@ -134,7 +136,8 @@ class SeccompFilterTest {
     var passing = new java.util.TreeSet<Integer>();
     for (int number = -1; number < 5000; number++) {
       for (long ip : new long[] {
-        stub.stewardSite(), stub.tableSite(), stub.birthSite(), layout.block(0) + block.wakeSite(), layout.block(0) + block.stackSite(), layout.enclave()
+        stub.stewardSite(), stub.tableSite(), stub.birthSite(), stub.doneSite(),
+        layout.block(0) + block.wakeSite(), layout.block(0) + block.stackSite(), layout.enclave()
       }) {
         if (verdict(X86_64, number, ip, layout.block(0) + StubLayout.MAILBOX, 0, 0, 0, secret, 0) != TRAP) {
           passing.add(number);
@@ -142,7 +145,8 @@ class SeccompFilterTest {
       }
     }
     assertThat(passing).containsExactly(
-        Syscall.CLOSE, Syscall.MMAP, Syscall.MPROTECT, Syscall.MUNMAP, Syscall.MADVISE, Syscall.CLONE, Syscall.PRCTL,
+        Syscall.CLOSE, Syscall.MMAP, Syscall.MPROTECT, Syscall.MUNMAP, Syscall.PWRITE64, Syscall.MADVISE, Syscall.CLONE,
+        Syscall.PRCTL,
         Syscall.FUTEX, StubProgram.NEXT);
   }
 }

@@ -13,7 +13,7 @@ class StartScriptTest {
   @Test
   void aStepThatFailsEndsTheProcessAndIsNamed() {
     var block = new StubBlock(LAYOUT, LinuxMachine.INSTANCE.xcr0());
-    var program = new StubProgram(LAYOUT, block);
+    var program = new StubProgram(LAYOUT, block, 0);
     try (var files = new StubFiles(LAYOUT)) {
       var script = StartScript.of(new StartScript.Inputs(LAYOUT, program, block, 1, 0, files));
       Kernel.fill(files.program, ElfFile.of(
@@ -34,7 +34,7 @@ class StartScriptTest {
     var layout = StubLayout.of(new AddressSpaceLayout(0, 1 << 20, 4096, StubLayout.MAX_PROCESSORS), 2696);
     var block = new StubBlock(layout, 7);
     try (var files = new StubFiles(layout)) {
-      var script = StartScript.of(new StartScript.Inputs(layout, new StubProgram(layout, block), block, 1, 0, files));
+      var script = StartScript.of(new StartScript.Inputs(layout, new StubProgram(layout, block, 0), block, 1, 0, files));
       assertThat(script.toBytes()).hasSize(StubLayout.SCRIPT_BYTES);
     }
   }

@@ -60,7 +60,7 @@ class StubContainmentTest {
   }
 
   @Test
-  void itHasTwoDescriptorsAndNoWayToGetAnyPrivilege() throws IOException {
+  void itHasThreeDescriptorsAndNoWayToGetAnyPrivilege() throws IOException {
     try (var platform = StubPlatform.open(); var testbed = new Testbed(platform, 2)) {
       testbed.processor();
       testbed.processor();
@@ -72,7 +72,8 @@ class StubContainmentTest {
         }
       }
       assertThat(targets).containsExactlyInAnyOrder(
-          "/memfd:enclavisor-elrange (deleted)", "/memfd:enclavisor-patches (deleted)");
+          "/memfd:enclavisor-elrange (deleted)", "/memfd:enclavisor-patches (deleted)",
+          "/memfd:enclavisor-stub (deleted)");
       try (var tasks = Files.newDirectoryStream(process.resolve("task"))) {
         int count = 0;
         for (Path task : tasks) {
