@@ -164,14 +164,19 @@ final class DebugCommand implements Callable<Integer> {
       if (!noWait) {
         device.holdUntilAttached();
       }
-      output.line("");
-      output.line(
+      say("");
+      say(
           noWait
-              ? "GDB may come at any time. In another terminal:"
+              ? "GDB may come at any time. In another terminal, in this folder:"
               : "Waiting for GDB. In another terminal, in this folder:");
-      output.line("");
-      output.line("  gdb -ex 'target remote %s' %s", server.gdbTarget(), file);
+      say("");
+      say("  gdb -ex 'target remote %s' %s".formatted(server.gdbTarget(), file));
       System.out.flush();
+    }
+
+    /** With --json standard output is for the result, and somebody has to know where to go all the same. */
+    private void say(String line) {
+      (output.json ? System.err : System.out).println(line);
     }
 
     void finished(int status) {

@@ -11,6 +11,7 @@ import org.enclavisor.monitor.leaf.Eenter;
 import org.enclavisor.monitor.leaf.Eexit;
 import org.enclavisor.monitor.leaf.EncluInstruction;
 import org.enclavisor.monitor.leaf.Eresume;
+import org.enclavisor.monitor.leaf.SingleStep;
 import org.enclavisor.monitor.paging.LostPageException;
 import org.enclavisor.monitor.paging.PagingException;
 import org.enclavisor.monitor.spi.Exit;
@@ -115,7 +116,10 @@ final class EntryPath {
         events.tell(
             new MonitorEvent.Entered(enclave.id(), System.nanoTime(), tcs.address, call.leaf(), tcs.cssa));
       }
-      EnterOutcome outcome = run(enclave, secs, tcs, slot, registers);
+      EnterOutcome outcome =
+          !resume && SingleStep.pending(tcs, registers)
+              ? steppedIn(enclave, secs, tcs, slot, registers)
+              : run(enclave, secs, tcs, slot, registers);
       finished = true;
       return outcome;
     } catch (LostPageException e) {
@@ -231,7 +235,9 @@ final class EntryPath {
             fault = enclu(enclave, secs, tcs, slot, registers);
             if (fault == null) {
               registers.rip += EncluInstruction.BYTES;
-              if (!tcs.stayInterrupted()) {
+              if (SingleStep.pending(tcs, registers)) {
+                fault = SingleStep.TRAP;
+              } else if (!tcs.stayInterrupted()) {
                 continue;
               }
             }
@@ -275,11 +281,25 @@ final class EntryPath {
           return dead(enclave, tcs, reason);
         }
       }
-      long rip = registers.rip;
-      Aex.execute(cpu, secs, tcs, slot, registers, fault.vector(), fault.code(), fault.address());
-      asynchronousExit(enclave, tcs, fault.vector(), fault.code(), fault.address(), rip);
-      return new EnterOutcome.Faulted(fault.vector(), fault.code(), Aex.outsideAddress(fault.address()));
+      return faulted(enclave, secs, tcs, slot, registers, fault);
     }
+  }
+
+  private EnterOutcome faulted(
+      Enclave enclave, SecsPage secs, TcsPage tcs, ProcessorSlot slot, Registers registers, Outcome.Fault fault) {
+    long rip = registers.rip;
+    Aex.execute(cpu, secs, tcs, slot, registers, fault.vector(), fault.code(), fault.address());
+    asynchronousExit(enclave, tcs, fault.vector(), fault.code(), fault.address(), rip);
+    return new EnterOutcome.Faulted(fault.vector(), fault.code(), Aex.outsideAddress(fault.address()));
+  }
+
+  /** EENTER with a step pending: it ends before the first instruction inside. */
+  private EnterOutcome steppedIn(
+      Enclave enclave, SecsPage secs, TcsPage tcs, ProcessorSlot slot, Registers registers) {
+    String death = settle(tcs, slot, registers);
+    return death != null
+        ? dead(enclave, tcs, death)
+        : faulted(enclave, secs, tcs, slot, registers, SingleStep.TRAP);
   }
 
   private static int access(int errorCode) {
@@ -354,7 +374,9 @@ final class EntryPath {
   private static @Nullable String settle(TcsPage tcs, ProcessorSlot slot, Registers registers) {
     long rip = registers.rip;
     registers.rip = tcs.address;
-    Exit exit = slot.processor.enter(registers, Extended.KEEP);
+    Extended extended = slot.extended;
+    slot.extended = Extended.KEEP;
+    Exit exit = slot.processor.enter(registers, extended);
     registers.rip = rip;
     return switch (exit) {
       case Exit.Fault _, Exit.Interrupt _ -> null;

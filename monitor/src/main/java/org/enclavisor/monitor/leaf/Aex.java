@@ -84,7 +84,7 @@ public final class Aex {
     memory.set(JAVA_LONG_UNALIGNED, gpr + 104, r.r13);
     memory.set(JAVA_LONG_UNALIGNED, gpr + 112, r.r14);
     memory.set(JAVA_LONG_UNALIGNED, gpr + 120, r.r15);
-    memory.set(JAVA_LONG_UNALIGNED, gpr + 128, r.rflags);
+    memory.set(JAVA_LONG_UNALIGNED, gpr + 128, r.rflags & ~Entry.TF);
     memory.set(JAVA_LONG_UNALIGNED, gpr + GprSgx.RIP_OFFSET, r.rip);
     memory.set(JAVA_LONG_UNALIGNED, gpr + 168, r.fsBase);
     memory.set(JAVA_LONG_UNALIGNED, gpr + 176, r.gsBase);
