@@ -3,9 +3,11 @@ package org.enclavisor.monitor;
 import org.enclavisor.isa.EncluLeaf;
 import org.enclavisor.isa.Vector;
 import org.enclavisor.monitor.epc.SecsPage;
+import org.enclavisor.monitor.epc.TcsPage;
 import org.enclavisor.monitor.leaf.Cpu;
 import org.enclavisor.monitor.leaf.Eaccept;
 import org.enclavisor.monitor.leaf.Eacceptcopy;
+import org.enclavisor.monitor.leaf.Edeccssa;
 import org.enclavisor.monitor.leaf.Egetkey;
 import org.enclavisor.monitor.leaf.Emodpe;
 import org.enclavisor.monitor.leaf.Ereport;
@@ -33,7 +35,7 @@ final class Enclu {
    *
    * @return a fault, or else what the leaf has left in RAX and RFLAGS
    */
-  Outcome execute(SecsPage secs, Registers r) {
+  Outcome execute(SecsPage secs, TcsPage tcs, Registers r) {
     int number = (int) r.rax;
     EncluLeaf leaf = EncluLeaf.of(number).orElse(null);
     if (leaf == null || !cpu.has(SgxFeature.of(leaf))) {
@@ -45,7 +47,8 @@ final class Enclu {
       case EACCEPT -> result(Eaccept.execute(secs, r.rbx, r.rcx), r);
       case EMODPE -> silent(Emodpe.execute(secs, r.rbx, r.rcx));
       case EACCEPTCOPY -> result(Eacceptcopy.execute(secs, r.rbx, r.rcx, r.rdx), r);
-      case EENTER, ERESUME, EEXIT, EVERIFYREPORT2, EDECCSSA -> absent(number);
+      case EDECCSSA -> silent(Edeccssa.execute(secs, tcs));
+      case EENTER, ERESUME, EEXIT, EVERIFYREPORT2 -> absent(number);
     };
   }
 

@@ -30,9 +30,10 @@ final class EntryPath {
   private static final int READ = 1;
   private static final int WRITE = 2;
   private static final int EXECUTE = 4;
+  private static final int DEBUG = 1;
   private static final int PAGE_FAULT = 14;
+  private static final long TRAP_FLAG = 1L << 8;
   private static final int MAX_SERVINGS = 16;
-  private static final int READ_WRITE = 3;
   private static final int EEXIT = EncluLeaf.EEXIT.code();
 
   /** How often an entry brings back pages that it needs before it gives up. */
@@ -71,11 +72,6 @@ final class EntryPath {
     if (fault != null || tcs == null) {
       String death = enclave.death();
       return death != null ? new EnterOutcome.Dead(death) : refused(enclave, call, fault);
-    }
-    fault = checkMapped(enclave, secs, tcs);
-    if (fault != null) {
-      tcs.unlock();
-      return refused(enclave, call, fault);
     }
     // The state before the generation: who is let in by the one has not missed a change of the other.
     EnclaveState state = enclave.life.state();
@@ -171,29 +167,6 @@ final class EntryPath {
     }
   }
 
-  /** Whether the host has mapped the SSA frame readable and writable, as the leaves find when they touch it. */
-  private static Outcome.@Nullable Fault checkMapped(Enclave enclave, SecsPage secs, TcsPage tcs) {
-    long end = tcs.ssa + secs.xsaveBytes();
-    for (long at = tcs.ssa; at < end; at += PAGE) {
-      Outcome.Fault fault = checkMapped(enclave, secs, at);
-      if (fault != null) {
-        return fault;
-      }
-    }
-    return checkMapped(enclave, secs, tcs.ssa + secs.frame().gprOffset());
-  }
-
-  private static Outcome.@Nullable Fault checkMapped(Enclave enclave, SecsPage secs, long offset) {
-    int mapped = enclave.host.bits(offset / PAGE);
-    if ((mapped & READ_WRITE) == READ_WRITE) {
-      return null;
-    }
-    int code = Outcome.Fault.USER | Outcome.Fault.WRITE | (mapped == 0 ? 0 : Outcome.Fault.PRESENT);
-    long address = secs.base() + offset;
-    return new Outcome.Fault(
-        Vector.PF, code, address, "the host has not mapped the page at 0x%x as the leaf needs it".formatted(address));
-  }
-
   private static @Nullable ProcessorSlot bind(Enclave enclave, TcsPage tcs) {
     boolean done = false;
     try {
@@ -268,7 +241,12 @@ final class EntryPath {
           if (vector == PAGE_FAULT && faults.evicted(enclave, page, bits)) {
             continue; // it went when all was said but for the error code
           }
-          fault = architectural(enclave, secs, registers, vector, errorCode, address, bits);
+          if (vector == DEBUG && !tcs.optIn() && (registers.rflags & TRAP_FLAG) != 0) {
+            // After an opt-out entry POPF cannot set TF: the step that it has led to did not happen.
+            registers.rflags &= ~TRAP_FLAG;
+            continue;
+          }
+          fault = architectural(enclave, secs, tcs, registers, vector, errorCode, address, bits);
         }
         case Exit.Interrupt _ -> {
           // A kick is nobody's business but the monitor's: the thread goes on, and counts as having entered anew.
@@ -347,7 +325,7 @@ final class EntryPath {
     long start = wanted ? System.nanoTime() : 0;
     int number = (int) registers.rax;
     tcs.counts.leaf(number);
-    Outcome outcome = enclu.execute(secs, registers);
+    Outcome outcome = enclu.execute(secs, tcs, registers);
     for (int servings = 0; servings < MAX_SERVINGS && outcome instanceof Outcome.Fault refused
         && refused.vector() == Vector.PF && secs.contains(refused.address()); servings++) {
       long page = (refused.address() - secs.base()) / PAGE;
@@ -355,7 +333,7 @@ final class EntryPath {
           == FaultService.Service.NONE) {
         break;
       }
-      outcome = enclu.execute(secs, registers);
+      outcome = enclu.execute(secs, tcs, registers);
     }
     if (wanted) {
       long end = System.nanoTime();
@@ -387,8 +365,23 @@ final class EntryPath {
 
   /** What the processor would have made of the machine's fault. */
   private static Outcome.Fault architectural(
-      Enclave enclave, SecsPage secs, Registers registers, int number, int errorCode, long address, int bits) {
+      Enclave enclave, SecsPage secs, TcsPage tcs, Registers registers, int number, int errorCode, long address,
+      int bits) {
     Vector vector = Vector.of(number).orElse(Vector.GP);
+    boolean undefined =
+        switch (vector) {
+          // After an opt-out entry, INT3 is no instruction.
+          case BP -> !tcs.optIn();
+          // In 64-bit mode these have an error code only if they come of INT n or of a segment register.
+          case GP, NP, SS, TS ->
+              errorCode != 0
+                  || secs.contains(registers.rip)
+                      && IllegalInstruction.at(secs.memory().segment(), registers.rip - secs.base());
+          default -> false;
+        };
+    if (undefined) {
+      return new Outcome.Fault(Vector.UD, 0, 0, "an instruction that is illegal inside an enclave");
+    }
     if (vector != Vector.PF) {
       return new Outcome.Fault(vector, errorCode, 0, "");
     }

@@ -49,7 +49,8 @@ public record MonitorConfig(
 
   /** The attribute flags that this monitor can honour. INIT is not among them: ECREATE refuses it. */
   public static final long SUPPORTED_ATTRIBUTES =
-      Attributes.DEBUG | Attributes.MODE64BIT | Attributes.PROVISIONKEY | Attributes.EINITTOKENKEY | Attributes.KSS;
+      Attributes.DEBUG | Attributes.MODE64BIT | Attributes.PROVISIONKEY | Attributes.EINITTOKENKEY | Attributes.KSS
+          | Attributes.AEXNOTIFY;
 
   public MonitorConfig {
     if ((attributes & ~SUPPORTED_ATTRIBUTES) != 0) {

@@ -100,6 +100,9 @@ public final class TcsPage {
   /** As {@link #resumeRip}. */
   public long resumeGsBase;
 
+  /** Whether ERESUME is to tell the thread of the exit: it enters at OENTRY, with its state left in the frame below. */
+  public boolean notified;
+
   private volatile long enteredEpoch;
 
   /** Whether the leaf that has the page exclusively also has {@link #state}. */
@@ -161,6 +164,11 @@ public final class TcsPage {
   /** TCS.FLAGS.DBGOPTIN: the thread is open to a debugger's breakpoints and single steps. */
   public boolean optIn() {
     return (flags & Tcs.DBGOPTIN) != 0;
+  }
+
+  /** TCS.FLAGS.AEXNOTIFY: the thread may ask to be told of asynchronous exits. */
+  public boolean aexNotify() {
+    return (flags & Tcs.AEXNOTIFY) != 0;
   }
 
   /** The page's bytes, as EEXTEND reads them. Only while the TCS is inactive. */

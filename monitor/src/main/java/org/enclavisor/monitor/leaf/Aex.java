@@ -49,7 +49,7 @@ public final class Aex {
       long address) {
     MemorySegment memory = secs.memory().segment();
     long gpr = tcs.ssa + secs.frame().gprOffset();
-    saveGprs(memory, gpr, registers);
+    saveGprs(memory, gpr, registers, isFault(vector) ? Entry.RF : 0);
     XsaveArea.save(cpu.xsave(), secs.xfrm(), slot.processor.extendedState(), memory, tcs.ssa);
     slot.extended = Extended.LOAD;
 
@@ -67,7 +67,16 @@ public final class Aex {
     tcs.leave();
   }
 
-  private static void saveGprs(MemorySegment memory, long gpr, Registers r) {
+  /** Whether an exception is reported before its instruction: RF is set then, where the flags are saved. */
+  private static boolean isFault(@Nullable Vector vector) {
+    return switch (vector) {
+      case DE, BR, UD, NM, TS, NP, SS, GP, PF, MF, AC, XM, VE, CP, HV, VC, SX -> true;
+      case DB, NMI, BP, OF, DF, MC -> false;
+      case null -> false;
+    };
+  }
+
+  private static void saveGprs(MemorySegment memory, long gpr, Registers r, long rf) {
     memory.set(JAVA_LONG_UNALIGNED, gpr, r.rax);
     memory.set(JAVA_LONG_UNALIGNED, gpr + 8, r.rcx);
     memory.set(JAVA_LONG_UNALIGNED, gpr + 16, r.rdx);
@@ -84,7 +93,7 @@ public final class Aex {
     memory.set(JAVA_LONG_UNALIGNED, gpr + 104, r.r13);
     memory.set(JAVA_LONG_UNALIGNED, gpr + 112, r.r14);
     memory.set(JAVA_LONG_UNALIGNED, gpr + 120, r.r15);
-    memory.set(JAVA_LONG_UNALIGNED, gpr + 128, r.rflags & ~Entry.TF);
+    memory.set(JAVA_LONG_UNALIGNED, gpr + 128, r.rflags & ~Entry.TF | rf);
     memory.set(JAVA_LONG_UNALIGNED, gpr + GprSgx.RIP_OFFSET, r.rip);
     memory.set(JAVA_LONG_UNALIGNED, gpr + 168, r.fsBase);
     memory.set(JAVA_LONG_UNALIGNED, gpr + 176, r.gsBase);

@@ -120,7 +120,7 @@ public final class Eaccept {
         if (fault != null) {
           return fault;
         }
-        tcs = new TcsPage(page, rcx, content);
+        tcs = TcsPage.restored(page, rcx, content);
       }
       case TRIM -> {
         secs.translations().revoke(page);

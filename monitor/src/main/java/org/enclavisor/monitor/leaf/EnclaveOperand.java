@@ -76,8 +76,12 @@ final class EnclaveOperand {
 
   /** Whether the host has mapped a page of the ELRANGE as a leaf needs it: the page walk comes before the EPCM. */
   static Outcome.@Nullable Fault mapped(SecsPage secs, long address, boolean write) {
+    return mapped(secs, address, write ? WRITE : READ, write);
+  }
+
+  private static Outcome.@Nullable Fault mapped(SecsPage secs, long address, int wanted, boolean write) {
     int mapped = secs.translations().mapped((address - secs.base()) / PAGE);
-    if ((mapped & (write ? WRITE : READ)) != 0) {
+    if ((mapped & wanted) == wanted) {
       return null;
     }
     int code = Outcome.Fault.USER | (write ? Outcome.Fault.WRITE : 0) | (mapped == 0 ? 0 : Outcome.Fault.PRESENT);
@@ -87,6 +91,10 @@ final class EnclaveOperand {
 
   /** A page of an SSA frame, which has to be readable and writable. */
   static Outcome.@Nullable Fault ssaPage(SecsPage secs, long address) {
+    Outcome.Fault unmapped = secs.contains(address) ? mapped(secs, address, READ | WRITE, true) : null;
+    if (unmapped != null) {
+      return unmapped;
+    }
     int bits = secs.bits(address);
     if (!EpcmEntry.valid(bits)) {
       return Outcome.pf(address, true, "the SSA page at 0x%x is not valid".formatted(address));

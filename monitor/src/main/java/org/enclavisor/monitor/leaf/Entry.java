@@ -27,9 +27,6 @@ final class Entry {
   /** Bit 1, always set, and IF. */
   static final long FIXED_FLAGS = 0x202;
 
-  /** TCS.FLAGS that this processor knows: without AEX-Notify, DBGOPTIN alone. */
-  private static final long KNOWN_TCS_FLAGS = Tcs.DBGOPTIN;
-
   private static final int PAGE = 4096;
 
   private Entry() {}
@@ -114,9 +111,10 @@ final class Entry {
     return null;
   }
 
-  /** From the FLAGS of the TCS to the XFRM of the SECS. */
+  /** From the FLAGS of the TCS to AEXNOTIFY. */
   static Outcome.@Nullable Fault checkEnclave(Cpu cpu, SecsPage secs, TcsPage tcs) {
-    if ((tcs.flags() & ~KNOWN_TCS_FLAGS) != 0) {
+    long known = (cpu.attributes() & Attributes.AEXNOTIFY) != 0 ? Tcs.DBGOPTIN | Tcs.AEXNOTIFY : Tcs.DBGOPTIN;
+    if ((tcs.flags() & ~known) != 0) {
       return Outcome.gp("TCS.FLAGS=0x%x has reserved bits set".formatted(tcs.flags()));
     }
     if (!secs.initialised()) {
@@ -128,6 +126,10 @@ final class Entry {
     long xcr0 = cpu.xsave().xcr0();
     if ((secs.xfrm() & ~xcr0) != 0) {
       return Outcome.gp("SECS.ATTRIBUTES.XFRM=0x%x: not a subset of XCR0=0x%x".formatted(secs.xfrm(), xcr0));
+    }
+    boolean notify = (secs.attributes().flags() & Attributes.AEXNOTIFY) != 0;
+    if (!tcs.optIn() && tcs.aexNotify() != notify) {
+      return Outcome.gp("TCS.FLAGS.AEXNOTIFY=%b: SECS.ATTRIBUTES has %b".formatted(tcs.aexNotify(), notify));
     }
     return null;
   }

@@ -1,5 +1,6 @@
 package org.enclavisor.monitor.leaf;
 
+import static java.lang.foreign.ValueLayout.JAVA_BYTE;
 import static java.lang.foreign.ValueLayout.JAVA_LONG_UNALIGNED;
 
 import java.lang.foreign.MemorySegment;
@@ -15,6 +16,10 @@ import org.jspecify.annotations.Nullable;
 /**
  * ENCLU[ERESUME]: goes on where an asynchronous exit has left off (SDM 3D, “ERESUME—Re-Enters an Enclave”). In two
  * halves, like {@link Eenter}; the second can still fail, in XRSTOR.
+ *
+ * <p>A thread that wants to be told of asynchronous exits (AEX-Notify) is entered as by EENTER instead, in the frame
+ * above. RCX is then the address behind the ERESUME, as after EENTER: the pseudo-code, taken to the letter, would load
+ * the new RIP.
  */
 public final class Eresume {
   private static final long FS_BASE = 168;
@@ -66,16 +71,40 @@ public final class Eresume {
     }
     MemorySegment memory = secs.memory().segment();
     long gpr = ssa + secs.frame().gprOffset();
-    long rip = memory.get(JAVA_LONG_UNALIGNED, gpr + GprSgx.RIP_OFFSET);
-    if (!Cpu.canonical(rip)) {
-      return Outcome.gp("RIP=0x%x in the SSA is not canonical".formatted(rip));
-    }
-    long fsBase = memory.get(JAVA_LONG_UNALIGNED, gpr + FS_BASE);
-    long gsBase = memory.get(JAVA_LONG_UNALIGNED, gpr + GS_BASE);
-    if (!Cpu.canonical(fsBase) || !Cpu.canonical(gsBase)) {
-      return Outcome.gp("FS base 0x%x or GS base 0x%x in the SSA is not canonical".formatted(fsBase, gsBase));
+    tcs.notified = tcs.aexNotify() && (memory.get(JAVA_BYTE, gpr + GprSgx.AEXNOTIFY_OFFSET) & 1) != 0;
+    if (tcs.notified) {
+      fault = checkNotified(secs, tcs);
+      return fault != null ? fault : target(tcs, secs.base() + tcs.oentry, secs.base() + tcs.ofsBase,
+          secs.base() + tcs.ogsBase);
     }
     tcs.ssa = ssa;
+    return target(
+        tcs,
+        memory.get(JAVA_LONG_UNALIGNED, gpr + GprSgx.RIP_OFFSET),
+        memory.get(JAVA_LONG_UNALIGNED, gpr + FS_BASE),
+        memory.get(JAVA_LONG_UNALIGNED, gpr + GS_BASE));
+  }
+
+  /** What is asked of the frame that the next exit will use, if the thread is told of the last one. */
+  private static Outcome.@Nullable Fault checkNotified(SecsPage secs, TcsPage tcs) {
+    if (Integer.compareUnsigned(tcs.cssa, tcs.nssa) >= 0) {
+      return Outcome.gp(
+          "TCS.CSSA=%s: to tell the thread of its exit takes less than NSSA=%s"
+              .formatted(Integer.toUnsignedString(tcs.cssa), Integer.toUnsignedString(tcs.nssa)));
+    }
+    long ssa = secs.frame().offset(tcs.ossa, tcs.cssa);
+    Outcome.Fault fault = Entry.checkFrame(secs, ssa);
+    tcs.ssa = ssa;
+    return fault;
+  }
+
+  private static Outcome.@Nullable Fault target(TcsPage tcs, long rip, long fsBase, long gsBase) {
+    if (!Cpu.canonical(rip)) {
+      return Outcome.gp("RIP=0x%x, where to resume, is not canonical".formatted(rip));
+    }
+    if (!Cpu.canonical(fsBase) || !Cpu.canonical(gsBase)) {
+      return Outcome.gp("FS base 0x%x or GS base 0x%x to resume with is not canonical".formatted(fsBase, gsBase));
+    }
     tcs.resumeRip = rip;
     tcs.resumeFsBase = fsBase;
     tcs.resumeGsBase = gsBase;
@@ -88,6 +117,10 @@ public final class Eresume {
    */
   public static Outcome.@Nullable Fault commit(
       Cpu cpu, SecsPage secs, TcsPage tcs, ProcessorSlot slot, long aep, Registers r) {
+    if (tcs.notified) {
+      Eenter.commit(secs, tcs, slot, aep, r);
+      return null;
+    }
     MemorySegment memory = secs.memory().segment();
     MemorySegment area = slot.processor.extendedState();
     Outcome.Fault fault = XsaveArea.restore(cpu.xsave(), secs.xfrm(), memory, tcs.ssa, area);

@@ -135,8 +135,9 @@ class EenterTest {
         .gp("tcs", "FS base canonical", s -> s.tcsBytes(48, 1L << 47), "FS base")
         .gp("tcs", "GS base canonical", s -> s.tcsBytes(56, 1L << 47), "FS base")
         .gp("tcs", "FLAGS reserved", s -> s.tcsBytes(8, 4), "TCS.FLAGS")
-        .gp("tcs", "FLAGS.AEXNOTIFY, which is not there", s -> s.tcsBytes(8, 2), "TCS.FLAGS")
         .gp("xcr0", "XFRM within XCR0", EntryScene::withoutAvx, "XFRM")
+        .gp("tcs", "AEXNOTIFY of the thread alone", s -> s.tcsBytes(8, 2), "AEXNOTIFY=true")
+        .gp("tcs", "AEXNOTIFY of the enclave alone", EntryScene::notifies, "AEXNOTIFY=false")
         .gp("cssa", "no SSA frame left", s -> s.tcs().cssa = 3, "CSSA");
     return frame(checks, SSA)
         .gp("tcs", "entry point canonical", s -> s.tcsBytes(32, 1L << 47), "entry point")

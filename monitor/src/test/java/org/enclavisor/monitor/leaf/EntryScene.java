@@ -3,6 +3,7 @@ package org.enclavisor.monitor.leaf;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import org.enclavisor.isa.Attributes;
 import org.enclavisor.isa.GprSgx;
 import org.enclavisor.isa.MiscSelect;
 import org.enclavisor.monitor.MonitorConfig;
@@ -77,6 +78,7 @@ class EntryScene extends LeafScene {
     u64(bytes, offset, value);
     tcs = thread(page, TestEnclaves.TCS_OFFSET, bytes.toArray(ValueLayout.JAVA_BYTE));
     tcs.cssa = old.cssa;
+    tcs.flags(bytes.get(ValueLayout.JAVA_LONG_UNALIGNED, 8));
   }
 
   /** A machine that has lost AVX since ECREATE. */
@@ -92,6 +94,13 @@ class EntryScene extends LeafScene {
             cpu.cpuSvn(),
             cpu.reportKeyId(),
             cpu.keys());
+  }
+
+  /** The enclave has ATTRIBUTES.AEXNOTIFY. */
+  void notifies() {
+    page.initialise(
+        page.secs().withAttributes(page.attributes().with(Attributes.AEXNOTIFY)), page.isvFamilyId(),
+        page.isvExtProdId());
   }
 
   /** The enclave's memory. */

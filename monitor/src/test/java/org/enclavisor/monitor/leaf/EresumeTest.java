@@ -63,6 +63,8 @@ class EresumeTest {
         EenterTest.operands(new Checks<>(EresumeTest::scene, EntryScene::eresume))
             .gp("tcs", "FLAGS reserved", s -> s.tcsBytes(8, 4), "TCS.FLAGS")
             .gp("xcr0", "XFRM within XCR0", EntryScene::withoutAvx, "XFRM")
+            .gp("tcs", "AEXNOTIFY of the thread alone", s -> s.tcsBytes(8, 2), "AEXNOTIFY=true")
+            .gp("tcs", "AEXNOTIFY of the enclave alone", EntryScene::notifies, "AEXNOTIFY=false")
             .gp("cssa", "nothing to resume", s -> s.tcs().cssa = 0, "CSSA");
     return EenterTest.frame(checks, SSA)
         .gp(
