@@ -184,12 +184,11 @@ final class Steward implements AutoCloseable {
     orders.set(ValueLayout.JAVA_INT, StubLayout.TABLE_SPIN, spin ? StewardWaiting.SPIN_CYCLES : 0);
     tableNumber++;
     LONG.setVolatile(orders, (long) StubLayout.TABLE_NUMBER, tableNumber);
-    boolean slept = !awake;
-    awake = true;
-    if (slept) {
+    if (!awake) {
       respond(question, StubProgram.BY_TABLE, 0);
     }
-    if (!spin || !spinForTheEnd(slept)) {
+    awake = true;
+    if (!spin || !spinForTheEnd()) {
       awaitTheEnd(spin);
     }
     waiting.done();
@@ -201,13 +200,11 @@ final class Steward implements AutoCloseable {
     return (long) LONG.getAcquire(orders, (long) StubLayout.TABLE_DONE) == tableNumber;
   }
 
-  private boolean spinForTheEnd(boolean slept) {
+  private boolean spinForTheEnd() {
     long deadline = System.nanoTime() + StewardWaiting.SPIN_NANOS;
     while (!isDone()) {
       if (System.nanoTime() - deadline > 0) {
-        if (!slept) {
-          waiting.missed();
-        }
+        waiting.missed();
         return false;
       }
       Thread.onSpinWait();

@@ -22,7 +22,7 @@ final class StewardWaiting {
   /** How many orders are given sleeping after spinning has failed {@link #MISSES} times in a short while. */
   private static final int PENANCE = 1024;
 
-  private static final int MISSES = 8;
+  private static final int MISSES = 4;
 
   private static final int FORGETTING = 64;
 
@@ -64,9 +64,12 @@ final class StewardWaiting {
     return System.nanoTime() - last < AWAKE_NANOS;
   }
 
-  /** Its end did not come in time. Perhaps both were on one processor: the scheduler moves the JVM's threads. */
+  /**
+   * Its end did not come in time: other work has the processor, or the scheduler has put the JVM's thread on the
+   * steward's. The next orders are given sleeping again.
+   */
   void missed() {
-    apart = false;
+    near = 0;
     misses++;
     if (misses >= MISSES) {
       misses = 0;
@@ -77,7 +80,7 @@ final class StewardWaiting {
   /** After each order. */
   void done() {
     last = System.nanoTime();
-    if (near % FORGETTING == 0) {
+    if (near > 0 && near % FORGETTING == 0) {
       misses = 0;
     }
   }

@@ -23,4 +23,14 @@ class BaselinesTest {
       assertThat(baselines.futexRoundTripOtherCore(100)).isPositive();
     }
   }
+
+  @Test
+  void theKernelsOwnOperationsOnPages() {
+    try (var pages = new PageBaselines(baselines.cyclesPerNano())) {
+      assertThat(pages.takeAway(200)).isPositive();
+      assertThat(pages.giveBack(200)).isPositive();
+      assertThat(pages.punch(200)).isPositive();
+      assertThat(pages.firstTouch(200)).isPositive();
+    }
+  }
 }

@@ -36,6 +36,8 @@ public final class ShootDownBench {
           compare(policy, space, own.address(), batch, 0);
         }
         compare(policy, space, own.address(), 1, 1_000_000);
+        standStill(space);
+        marks(space);
         Kernel.close(file);
       }
     }
@@ -72,6 +74,41 @@ public final class ShootDownBench {
           "%-9s %2d pages, %4d us between, %d %%: kernel %.2f us, protect %.2f us, more: %.2f us a page%n",
           policy, batch, pause / 1000, percent, k, o, o - k);
     }
+  }
+
+  private static void standStill(AddressSpace space) {
+    long[] nanos = new long[SAMPLES / 4];
+    for (int i = 0; i < nanos.length; i++) {
+      long start = System.nanoTime();
+      space.quiesce();
+      space.resume();
+      nanos[i] = System.nanoTime() - start;
+    }
+    Arrays.sort(nanos);
+    System.out.printf("stand still and go on: %.1f us%n", nanos[nanos.length / 2] / 1000.0);
+  }
+
+  private static void marks(AddressSpace space) {
+    long first = System.nanoTime();
+    space.mark();
+    first = System.nanoTime() - first;
+    long[] marks = new long[SAMPLES / 4];
+    long[] writes = new long[marks.length];
+    for (int i = 0; i < marks.length; i++) {
+      long start = System.nanoTime();
+      for (long page = 0; page < 64 * PAGE; page += PAGE) {
+        space.enclave().set(ValueLayout.JAVA_BYTE, page, (byte) i);
+      }
+      writes[i] = System.nanoTime() - start;
+      start = System.nanoTime();
+      space.mark();
+      marks[i] = System.nanoTime() - start;
+    }
+    Arrays.sort(marks);
+    Arrays.sort(writes);
+    System.out.printf(
+        "%d pages: first mark %.0f us, mark after 64 were written %.0f us, first write to a page after it %.2f us%n",
+        BYTES / PAGE, first / 1000.0, marks[marks.length / 2] / 1000.0, writes[writes.length / 2] / 64000.0);
   }
 
   private static void idle(long nanos) {

@@ -214,7 +214,7 @@ public interface NativeContract extends Contract {
       registers.rbx = testbed.address(DATA);
       testbed.word(DATA, target & 0xffff_ffffL | (long) CODE_SELECTOR << 32);
       Exit exit = run(testbed, registers);
-      // A far jump knows 32 bits of an address without REX.W, which AMD's processors ignore: a fetch from there.
+      // Without REX.W a far jump knows 32 bits of an address: it goes there, and faults at the fetch.
       assertThat(exit).isInstanceOf(Exit.Fault.class);
       assertThat(((Exit.Fault) exit).vector()).isEqualTo(14);
       assertThat(registers.rip).isEqualTo(target & 0xffff_ffffL);
