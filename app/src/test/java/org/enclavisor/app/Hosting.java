@@ -6,12 +6,15 @@ import java.util.concurrent.ConcurrentLinkedQueue;
 import org.enclavisor.host.Enclave;
 import org.enclavisor.host.Enclavisor;
 import org.enclavisor.host.HostConfig;
+import org.enclavisor.host.HostSnapshot;
 import org.enclavisor.host.Isolation;
 import org.enclavisor.host.OcallHandler;
 import org.enclavisor.host.edl.Edl;
+import org.enclavisor.image.Images;
 import org.enclavisor.monitor.Monitor;
 import org.enclavisor.monitor.MonitorConfig;
 import org.enclavisor.monitor.MonitorEvent;
+import org.enclavisor.monitor.RestoreOutcome;
 import org.enclavisor.monitor.spi.Platform;
 
 /**
@@ -57,7 +60,17 @@ final class Hosting implements AutoCloseable {
   }
 
   Enclave load(String sample, HostConfig config) {
-    Enclave enclave = enclavisor.load(image(sample), edl(sample), config);
+    return served(enclavisor.load(image(sample), edl(sample), config));
+  }
+
+  /** Becomes the host of a sample that the monitor has brought back. */
+  Enclave adopt(String sample, HostConfig config, RestoreOutcome.Restored restored, HostSnapshot snapshot) {
+    return served(
+        enclavisor.adopt(
+            Images.read(image(sample)), edl(sample), config, restored.id(), restored.base(), snapshot));
+  }
+
+  private Enclave served(Enclave enclave) {
     OcallHandler keep =
         (context, arguments) -> {
           if (context.name().equals("ocall_print_string")) {

@@ -33,6 +33,11 @@ final class Activation {
     return activation;
   }
 
+  /** Whether its thread makes no other call around this one, into whatever enclave. */
+  boolean isOutermost() {
+    return outer == null;
+  }
+
   void end() {
     if (outer == null) {
       CURRENT.remove();

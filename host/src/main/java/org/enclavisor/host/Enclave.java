@@ -1,8 +1,11 @@
 package org.enclavisor.host;
 
 import java.lang.reflect.Proxy;
+import java.time.Duration;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.OptionalLong;
 import java.util.concurrent.ConcurrentHashMap;
@@ -18,6 +21,9 @@ import org.enclavisor.host.marshal.TypeTable;
 import org.enclavisor.host.marshal.UnknownTypeException;
 import org.enclavisor.host.sdk.CallArena;
 import org.enclavisor.host.sdk.CallOutcome;
+import org.enclavisor.host.sdk.CallPosition;
+import org.enclavisor.host.sdk.CallRecord;
+import org.enclavisor.host.sdk.RuntimeState.HostThread;
 import org.enclavisor.host.sdk.SdkRuntime;
 import org.enclavisor.host.sdk.TcsSlot;
 import org.enclavisor.image.EnclaveImage;
@@ -37,7 +43,7 @@ import org.jspecify.annotations.Nullable;
 public final class Enclave implements AutoCloseable {
   private final Enclavisor owner;
   private final SgxDevice device;
-  private final EnclaveId id;
+  private volatile EnclaveId id;
   private final EnclaveImage image;
   private final Edl edl;
   private final SdkRuntime runtime;
@@ -48,6 +54,7 @@ public final class Enclave implements AutoCloseable {
   private final Map<Integer, FunctionPlan> plans = new ConcurrentHashMap<>();
   private final AtomicBoolean open = new AtomicBoolean(true);
   private volatile @Nullable String lost;
+  private volatile List<PendingCall> pending = List.of();
 
   Enclave(
       Enclavisor owner, SgxDevice device, Loader.Loaded loaded, EnclaveImage image, Edl edl, HostConfig config,
@@ -259,6 +266,9 @@ public final class Enclave implements AutoCloseable {
     int status = UnderWay.NOT_RETURNED;
     try (CallArena arena = runtime.arena(slot)) {
       EcallFrame frame = EcallFrame.write(plan, arguments, arena);
+      if (activation.isOutermost()) {
+        slot.record(frame::record);
+      }
       CallOutcome outcome = runtime.ecall(slot, plan.index(), frame.address(), arena);
       status = outcome instanceof CallOutcome.Returned returned ? returned.status() : UnderWay.NOT_RETURNED;
       finish(name, activation, slot, outcome);
@@ -286,6 +296,85 @@ public final class Enclave implements AutoCloseable {
       activation.end();
       runtime.release(slot);
     }
+  }
+
+  /** Goes on with a call that another process has begun. */
+  CallResult finish(PendingCall call) {
+    HostThread thread = call.thread();
+    CallRecord record = Objects.requireNonNull(thread.call());
+    FunctionPlan plan = plan(call.ecall());
+    requireCallable("ECALL " + call.ecall());
+    TcsSlot slot = runtime.takeUp(thread.tcs());
+    Activation activation = Activation.begin(this, call.ecall());
+    try (CallArena arena = runtime.arena(slot)) {
+      arena.adopt(record.pieces());
+      EcallFrame frame = EcallFrame.adopt(plan, record, arena);
+      slot.record(frame::record);
+      finish(call.ecall(), activation, slot, runtime.proceed(slot, Objects.requireNonNull(thread.position())));
+      return new CallResult(frame.finishRaw(), plan.function().signature().returnType(), frame.outputs());
+    } catch (PlatformException e) {
+      throw new EnclaveLostException("ECALL " + call.ecall() + ": " + e.getMessage(), e);
+    } catch (IllegalStateException e) {
+      if (open.get()) {
+        throw e;
+      }
+      throw new EnclaveLostException("ECALL " + call.ecall() + ": the enclave was closed", e);
+    } finally {
+      activation.end();
+      runtime.release(slot);
+    }
+  }
+
+  /**
+   * Lets no thread enter any more; who is inside stays there until the monitor stops the enclave or the call ends, and
+   * calls that begin wait. Before the monitor stops an enclave, its host pauses it: else its calls end as refused.
+   */
+  public void pause() {
+    runtime.pause();
+  }
+
+  /** Ends {@link #pause}: all calls go on, with the enclave as the monitor calls it now. */
+  public void proceed(EnclaveId next) {
+    id = next;
+    runtime.proceed(next);
+  }
+
+  /**
+   * The host's side of a paused enclave that the monitor has stopped.
+   *
+   * @param patience how long to wait for OCALLs under way to end
+   * @throws WrongUseException if a call is in an OCALL still, or made from one: where the program's own Java stands is no
+   *     value
+   */
+  public HostSnapshot snapshot(Duration patience) {
+    return new HostSnapshot(runtime.state(patience));
+  }
+
+  /** Takes over what the host in another process has remembered. */
+  void adopt(HostSnapshot snapshot) {
+    runtime.adopt(snapshot.state());
+    var calls = new ArrayList<PendingCall>();
+    for (HostThread thread : snapshot.state().threads()) {
+      CallRecord record = thread.call();
+      CallPosition position = thread.position();
+      if (record == null || position == null) {
+        continue;
+      }
+      if (record.index() < 0) {
+        runtime.takeUpThread(thread.tcs(), record, position);
+      } else if (record.index() < edl.ecalls().size()) {
+        calls.add(new PendingCall(this, edl.ecalls().get(record.index()).name(), thread));
+      } else {
+        throw new WrongUseException(
+            "snapshot: expected calls of %d ECALLs, found number %d".formatted(edl.ecalls().size(), record.index()));
+      }
+    }
+    pending = List.copyOf(calls);
+  }
+
+  /** The calls that another process had begun, each to be finished by some thread of this one. */
+  public List<PendingCall> pendingCalls() {
+    return pending;
   }
 
   private void finish(String name, Activation activation, TcsSlot slot, CallOutcome outcome) {

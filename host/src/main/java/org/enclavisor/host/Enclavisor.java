@@ -8,6 +8,7 @@ import org.enclavisor.host.edl.Edl;
 import org.enclavisor.image.EnclaveImage;
 import org.enclavisor.image.Images;
 import org.enclavisor.image.MalformedImageException;
+import org.enclavisor.monitor.EnclaveId;
 import org.enclavisor.monitor.Monitor;
 import org.enclavisor.monitor.MonitorConfig;
 import org.enclavisor.monitor.SgxDevice;
@@ -134,6 +135,29 @@ public final class Enclavisor implements AutoCloseable {
         device.remove(loaded.id());
       }
     }
+  }
+
+  /**
+   * Becomes the host of an enclave that the monitor has brought back. Its calls are {@link Enclave#pendingCalls}; OCALLs
+   * have to be served before they are finished.
+   *
+   * @param image what the enclave was loaded from
+   * @param config with the same bytes of stack and heap as when it was loaded
+   * @param id what the monitor calls it
+   * @param base linear address of its first byte
+   * @param snapshot of its last host
+   * @throws WrongUseException if these do not belong together
+   */
+  public Enclave adopt(
+      EnclaveImage image, Edl edl, HostConfig config, EnclaveId id, long base, HostSnapshot snapshot) {
+    if (closed) {
+      throw new WrongUseException("adopt " + image.name() + ": expected an open Enclavisor, found a closed one");
+    }
+    List<Long> threads = new Loader(device, image, config).threads();
+    var enclave = new Enclave(this, device, new Loader.Loaded(id, base), image, edl, config, threads);
+    enclave.adopt(snapshot);
+    enclaves.add(enclave);
+    return enclave;
   }
 
   void forget(Enclave enclave) {

@@ -3,12 +3,15 @@ package org.enclavisor.host.marshal;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.function.ToLongFunction;
 import org.enclavisor.host.WrongUseException;
 import org.enclavisor.host.edl.Passing;
 import org.enclavisor.host.edl.Passing.ByAddress;
 import org.enclavisor.host.sdk.CallArena;
+import org.enclavisor.host.sdk.CallRecord;
+import org.enclavisor.host.sdk.CallRecord.Buffer;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -23,11 +26,6 @@ public final class EcallFrame {
   private final MemorySegment ms;
   private final long address;
 
-  /** Where a buffer is. */
-  private record Buffer(long address, long bytes) {
-    static final Buffer NONE = new Buffer(0, 0);
-  }
-
   private EcallFrame(FunctionPlan plan, CallArena arena, @Nullable Object[] arguments) {
     this.plan = plan;
     this.arena = arena;
@@ -35,6 +33,51 @@ public final class EcallFrame {
     buffers = new Buffer[arguments.length];
     address = plan.struct().isNone() ? 0 : arena.allocate(plan.struct().bytes());
     ms = address == 0 ? MemorySegment.NULL : arena.slice(address, plan.struct().bytes());
+  }
+
+  /** That of a call which was written elsewhere. */
+  private EcallFrame(FunctionPlan plan, CallArena arena, @Nullable Object[] arguments, CallRecord record) {
+    this.plan = plan;
+    this.arena = arena;
+    this.arguments = arguments;
+    buffers = record.buffers().toArray(Buffer[]::new);
+    address = record.ms();
+    ms = address == 0 ? MemorySegment.NULL : arena.slice(address, plan.struct().bytes());
+  }
+
+  /**
+   * The parameters of a call that was written into the same memory, elsewhere. What is handed back goes into byte
+   * arrays, which {@link #outputs} gives.
+   *
+   * @throws WrongUseException if they are those of another function
+   */
+  public static EcallFrame adopt(FunctionPlan plan, CallRecord record, CallArena arena) {
+    int count = plan.parameters().size();
+    if (record.buffers().size() != count || record.ms() == 0 != plan.struct().isNone()) {
+      throw new WrongUseException(plan.function().signature() + ": expected its parameters, found another call's");
+    }
+    var arguments = new @Nullable Object[count];
+    for (int i = 0; i < count; i++) {
+      Buffer buffer = record.buffers().get(i);
+      boolean out = plan.parameters().get(i).variable().passing() instanceof ByAddress by && by.direction().out();
+      arguments[i] = out && buffer.address() != 0 ? new byte[Math.toIntExact(buffer.bytes())] : null;
+    }
+    return new EcallFrame(plan, arena, arguments, record);
+  }
+
+  /** Where everything of it lies. */
+  public CallRecord record() {
+    return new CallRecord(plan.index(), address, List.of(buffers), arena.pieces());
+  }
+
+  /** The same as {@link #finish}, into byte arrays. */
+  public @Nullable Object finishRaw() {
+    for (int i = 0; i < arguments.length; i++) {
+      if (arguments[i] instanceof byte[] bytes) {
+        copy(buffers[i]).asByteBuffer().get(bytes);
+      }
+    }
+    return result(new ValueReader(plan.types(), arena.memory()), Object.class);
   }
 
   /**
@@ -167,6 +210,10 @@ public final class EcallFrame {
         reader.putBack(copy, pointee.element(), container, refTypes[i], what);
       }
     }
+    return result(reader, resultType);
+  }
+
+  private @Nullable Object result(ValueReader reader, Class<?> resultType) {
     MarshallingStruct.Slot result = plan.result();
     if (result == null) {
       return null;

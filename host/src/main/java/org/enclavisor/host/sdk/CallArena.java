@@ -26,6 +26,16 @@ public final class CallArena implements AutoCloseable {
     stackLimit = slot.stackLow() + slot.stackBytes() / 2;
   }
 
+  /** Takes over what an arena elsewhere had allocated from the heap. */
+  public void adopt(List<Long> theirs) {
+    pieces.addAll(theirs);
+  }
+
+  /** What was allocated from the heap. */
+  public List<Long> pieces() {
+    return List.copyOf(pieces);
+  }
+
   /** The memory it allocates from. */
   public SharedMemory memory() {
     return memory;

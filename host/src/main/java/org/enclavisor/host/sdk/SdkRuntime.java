@@ -5,6 +5,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import org.enclavisor.host.SgxStatus;
+import org.enclavisor.host.WrongUseException;
 import org.enclavisor.monitor.EnclaveId;
 import org.enclavisor.monitor.EnterCall;
 import org.enclavisor.monitor.EnterOutcome;
@@ -34,11 +35,12 @@ public final class SdkRuntime implements AutoCloseable {
   private static final long HOST_RIP = 0x1000;
 
   private final SgxDevice device;
-  private final EnclaveId id;
+  private volatile EnclaveId id;
   private final SharedMemory memory;
   private final UntrustedHeap heap;
   private final TcsPool pool;
   private final OcallGate gate;
+  private final Turnstile turnstile = new Turnstile();
   private volatile boolean closed;
 
   /**
@@ -121,6 +123,9 @@ public final class SdkRuntime implements AutoCloseable {
 
   /** A TCS for the calling thread until {@link #release}; empty if there is none to be had. */
   public Optional<TcsSlot> acquire() {
+    if (pool.depth() == 0) {
+      turnstile.pass();
+    }
     return pool.acquire();
   }
 
@@ -158,13 +163,32 @@ public final class SdkRuntime implements AutoCloseable {
     registers.rsi = ms;
     registers.rsp = stackPointer;
     registers.rbp = stackPointer;
-    EnterCall call = slot.eenter();
+    slot.begin(new CallPosition.Frame(command, stackPointer));
+    try {
+      return run(slot, stackPointer, registers, slot.eenter());
+    } finally {
+      slot.end();
+    }
+  }
+
+  /** From an entry to the end of what was entered for. */
+  private CallOutcome run(TcsSlot slot, long stackPointer, Registers registers, EnterCall next) {
+    EnterCall call = next;
     while (true) {
+      if (turnstile.isShut()) {
+        slot.about(call, registers);
+        turnstile.pass(slot);
+        if (closed) {
+          slot.breakDown();
+          return new CallOutcome.Lost("the enclave was closed during the call", true);
+        }
+      }
       registers.rip = HOST_RIP;
       registers.rax = call.leaf().code();
       registers.rbx = call.tcs();
       registers.rcx = call.aep();
-      switch (device.enter(id, call, registers)) {
+      EnclaveId entered = id;
+      switch (device.enter(entered, call, registers)) {
         case EnterOutcome.Exited _ -> {
           if (registers.rdi == ERET) {
             return new CallOutcome.Returned((int) registers.rsi);
@@ -186,18 +210,8 @@ public final class SdkRuntime implements AutoCloseable {
           slot.lastFault(faulted);
           long below = slot.isOnStack(registers.rsp) ? registers.rsp : stackPointer;
           CallOutcome handled = enter(slot, EXCEPT, 0, (below - RED_ZONE) & -16);
-          switch (handled) {
-            case CallOutcome.Lost lost -> {
-              slot.breakDown();
-              return lost;
-            }
-            case CallOutcome.Returned returned -> {
-              if (returned.status() != SgxStatus.SGX_SUCCESS.code()) {
-                // The frame in the SSA is never resumed, so nobody else may have this TCS.
-                slot.breakDown();
-                return returned;
-              }
-            }
+          if (!handled(slot, handled)) {
+            return handled;
           }
           call = slot.eresume();
         }
@@ -207,6 +221,9 @@ public final class SdkRuntime implements AutoCloseable {
             return new CallOutcome.Lost("the enclave was closed during the call", true);
           }
           call = slot.eresume();
+        }
+        case EnterOutcome.Refused _ when !closed && (turnstile.isShut() || entered != id) -> {
+          // It was stopped between the turnstile and the gate; nothing has changed, so the thread goes by there again.
         }
         case EnterOutcome.Refused refused -> {
           slot.breakDown();
@@ -223,6 +240,84 @@ public final class SdkRuntime implements AutoCloseable {
         }
       }
     }
+  }
+
+  /** Whether an exception handler has done its work; else nobody may have this TCS, whose frame is never resumed. */
+  private static boolean handled(TcsSlot slot, CallOutcome outcome) {
+    boolean good =
+        outcome instanceof CallOutcome.Returned returned && returned.status() == SgxStatus.SGX_SUCCESS.code();
+    if (!good) {
+      slot.breakDown();
+    }
+    return good;
+  }
+
+  /** Lets no thread enter any more until {@link #proceed(EnclaveId)}; threads inside stay there. */
+  public void pause() {
+    turnstile.shut();
+  }
+
+  /** Ends {@link #pause}: the calls go on with the enclave as it is called now. */
+  public void proceed(EnclaveId next) {
+    id = next;
+    turnstile.open();
+  }
+
+  /**
+   * Where everything stands, once every thread that makes a call waits to enter.
+   *
+   * @throws WrongUseException if one does not in time, or is in the middle of the host's program
+   */
+  public RuntimeState state(Duration patience) {
+    TcsSlot late = turnstile.awaitAll(pool.all(), patience);
+    if (late != null) {
+      throw new WrongUseException(
+          "snapshot: expected every call to wait for its enclave, found the one on the TCS at 0x%x %s"
+              .formatted(late.address(), late.isServing() ? "in an OCALL" : "inside; is the enclave stopped?"));
+    }
+    return RuntimeSnapshot.of(memory, heap, pool.all());
+  }
+
+  /**
+   * Takes over what another runtime remembered of this enclave; its calls wait for {@link #proceed(TcsSlot,
+   * CallPosition)}.
+   *
+   * @throws WrongUseException if it is another enclave's, or its host was configured otherwise
+   */
+  public void adopt(RuntimeState state) {
+    RuntimeSnapshot.restore(state, memory, heap, pool);
+  }
+
+  /** The TCS of a call that was taken over, for the calling thread until {@link #release}. */
+  public TcsSlot takeUp(long tcs) {
+    TcsSlot slot = pool.at(tcs).orElseThrow();
+    pool.bind(slot);
+    return slot;
+  }
+
+  /** Goes on with a call from where it stands. */
+  public CallOutcome proceed(TcsSlot slot, CallPosition position) {
+    turnstile.pass(slot); // until here the call stands where it was taken over, for whoever looks
+    if (closed) {
+      return new CallOutcome.Lost("the enclave was closed during the call", true);
+    }
+    var registers = new Registers();
+    registers.rdi = position.rdi();
+    registers.rsi = position.rsi();
+    registers.rsp = position.rsp();
+    registers.rbp = position.rbp();
+    List<CallPosition.Frame> frames = position.frames();
+    frames.forEach(slot::begin);
+    EnterCall next = position.resumes() ? slot.eresume() : slot.eenter();
+    CallOutcome outcome = run(slot, frames.getLast().stackPointer(), registers, next);
+    slot.end();
+    for (int i = frames.size() - 2; i >= 0; i--) {
+      if (handled(slot, outcome)) {
+        outcome = run(slot, frames.get(i).stackPointer(), new Registers(), slot.eresume());
+      }
+      slot.end();
+    }
+    return outcome;
   }
 
   private static String afterFault(TcsSlot slot) {
@@ -248,9 +343,11 @@ public final class SdkRuntime implements AutoCloseable {
     }
     long before = slot.stackPointer();
     slot.stackPointer((stackPointer - RED_ZONE) & -16);
+    slot.serving(1);
     try {
       return gate.ocall(index, ms, slot);
     } finally {
+      slot.serving(-1);
       slot.stackPointer(before);
     }
   }
@@ -308,6 +405,7 @@ public final class SdkRuntime implements AutoCloseable {
     long waiter = 0;
     try (CallArena arena = arena(slot)) {
       long ms = arena.allocate(Long.BYTES);
+      slot.record(() -> new CallRecord(PTHREAD, ms, List.of(), arena.pieces()));
       enter(slot, PTHREAD, ms, arena.stackPointer());
       waiter = arena.slice(ms, Long.BYTES).get(java.lang.foreign.ValueLayout.JAVA_LONG_UNALIGNED, 0);
     } finally {
@@ -318,10 +416,34 @@ public final class SdkRuntime implements AutoCloseable {
     }
   }
 
+  /** Goes on with a thread that the enclave had started elsewhere, on a thread of its own. */
+  public void takeUpThread(long tcs, CallRecord record, CallPosition position) {
+    Thread.ofPlatform()
+        .daemon()
+        .name("enclave-pthread-0x%x".formatted(tcs))
+        .start(
+            () -> {
+              TcsSlot slot = takeUp(tcs);
+              long waiter = 0;
+              try (CallArena arena = arena(slot)) {
+                arena.adopt(record.pieces());
+                slot.record(() -> new CallRecord(PTHREAD, record.ms(), List.of(), arena.pieces()));
+                proceed(slot, position);
+                waiter = arena.slice(record.ms(), Long.BYTES).get(java.lang.foreign.ValueLayout.JAVA_LONG_UNALIGNED, 0);
+              } finally {
+                pool.unbind(slot);
+              }
+              if (waiter != 0) {
+                wake(waiter);
+              }
+            });
+  }
+
   /** Wakes everybody who waits and lets nobody in any more. Removing the enclave is up to the caller. */
   @Override
   public void close() {
     closed = true;
+    turnstile.open();
     pool.close();
   }
 }

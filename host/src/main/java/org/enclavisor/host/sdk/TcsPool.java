@@ -97,6 +97,17 @@ public final class TcsPool {
     }
   }
 
+  /** A certain TCS for a thread that is yet to {@link #bind}; empty if it is not free. */
+  Optional<TcsSlot> take(long address) {
+    lock.lock();
+    try {
+      Optional<TcsSlot> slot = at(address);
+      return slot.isPresent() && free.remove(slot.get()) ? slot : Optional.empty();
+    } finally {
+      lock.unlock();
+    }
+  }
+
   /** Binds the calling thread to a TCS that was taken for it. */
   void bind(TcsSlot slot) {
     lock.lock();

@@ -1,8 +1,14 @@
 package org.enclavisor.host.sdk;
 
+import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.Deque;
 import java.util.concurrent.Semaphore;
+import java.util.function.Supplier;
 import org.enclavisor.monitor.EnterCall;
 import org.enclavisor.monitor.EnterOutcome;
+import org.enclavisor.monitor.spi.Registers;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -21,9 +27,17 @@ public final class TcsSlot {
   private final EnterCall eresume;
   private final Semaphore event = new Semaphore(0);
   private long stackPointer;
-  private int depth;
-  private boolean broken;
+  private volatile int depth;
+  private volatile boolean broken;
   private EnterOutcome.@Nullable Faulted lastFault;
+
+  /** Entries under way, the innermost first. */
+  private final Deque<CallPosition.Frame> frames = new ArrayDeque<>();
+
+  private @Nullable CallPosition position;
+  private @Nullable Supplier<CallRecord> record;
+  private volatile int ocalls;
+  private volatile boolean waiting;
 
   TcsSlot(long address, long stackLow, long stackBytes) {
     this.address = address;
@@ -100,5 +114,61 @@ public final class TcsSlot {
 
   void lastFault(EnterOutcome.@Nullable Faulted fault) {
     lastFault = fault;
+  }
+
+  /** Says what lies in memory for the outermost call on it. */
+  public void record(@Nullable Supplier<CallRecord> said) {
+    record = said;
+  }
+
+  @Nullable CallRecord record() {
+    return record == null ? null : record.get();
+  }
+
+  void begin(CallPosition.Frame frame) {
+    frames.push(frame);
+  }
+
+  void end() {
+    frames.pop();
+  }
+
+  /** An OCALL of the enclave has begun to be served (1), or has ended (−1). */
+  void serving(int change) {
+    int now = ocalls + change; // nobody else writes it
+    ocalls = now;
+  }
+
+  /** Whether the host's program is on the thread's stack, so that no value says where it stands. */
+  boolean isServing() {
+    return ocalls > 0;
+  }
+
+  /** About to enter. */
+  void about(EnterCall call, Registers r) {
+    var outermostFirst = new ArrayList<>(frames);
+    Collections.reverse(outermostFirst);
+    position = new CallPosition(outermostFirst, call == eresume, r.rdi, r.rsi, r.rsp, r.rbp);
+  }
+
+  @Nullable CallPosition position() {
+    return position;
+  }
+
+  /** A call that was begun elsewhere stands here, and waits for a thread. */
+  void adopt(CallRecord call, CallPosition where) {
+    record = () -> call;
+    position = where;
+    depth = 1;
+    waiting = true;
+  }
+
+  /** Whether its thread waits before the turnstile: under that one's lock. */
+  boolean waiting() {
+    return waiting;
+  }
+
+  void waiting(boolean now) {
+    waiting = now;
   }
 }

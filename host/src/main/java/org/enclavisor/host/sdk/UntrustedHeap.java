@@ -25,6 +25,47 @@ public final class UntrustedHeap {
     }
   }
 
+  /** The pieces that are handed out: their addresses and lengths. */
+  Map<Long, Long> pieces() {
+    lock.lock();
+    try {
+      return Map.copyOf(used);
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  /**
+   * Hands out pieces at addresses that are known.
+   *
+   * @throws IllegalArgumentException if one of them is not free
+   */
+  void take(Map<Long, Long> pieces) {
+    lock.lock();
+    try {
+      for (Map.Entry<Long, Long> piece : pieces.entrySet()) {
+        long address = piece.getKey();
+        long length = piece.getValue();
+        Map.Entry<Long, Long> around = free.floorEntry(address);
+        long room = around == null ? 0 : around.getValue() - (address - around.getKey());
+        if (around == null || address % ALIGNMENT != 0 || length <= 0 || length % ALIGNMENT != 0 || length > room) {
+          throw new IllegalArgumentException(
+              "piece of %d bytes at 0x%x: expected one that is free".formatted(length, address));
+        }
+        free.remove(around.getKey());
+        if (address > around.getKey()) {
+          free.put(around.getKey(), address - around.getKey());
+        }
+        if (room > length) {
+          free.put(address + length, room - length);
+        }
+        used.put(address, length);
+      }
+    } finally {
+      lock.unlock();
+    }
+  }
+
   private static long rounded(long bytes) {
     return Math.ceilDiv(Math.max(bytes, 1), ALIGNMENT) * ALIGNMENT;
   }
