@@ -103,6 +103,11 @@ public final class Encls {
     return Epc.address(page.elrange().firstFrame()) + (linear - page.base() & -Eadd.PAGE);
   }
 
+  /** Executes a leaf, for those who are not part of the monitor. */
+  public Outcome execute(int number, EnclsRegisters r, LinearMemory memory) {
+    return execute(number, r, memory.operands());
+  }
+
   /**
    * Executes a leaf.
    *

@@ -22,6 +22,11 @@ public final class Enclv {
     this.epc = epc;
   }
 
+  /** Executes a leaf, for those who are not part of the monitor. */
+  public Outcome execute(int number, EnclsRegisters r, LinearMemory memory) {
+    return execute(number, r, memory.operands());
+  }
+
   /**
    * Executes a leaf.
    *

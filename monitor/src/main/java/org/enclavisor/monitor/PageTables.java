@@ -31,6 +31,7 @@ final class PageTables implements Translations {
   private final EpcmTable entries;
   private final HostMappings host;
   private final AddressSpace space;
+  private final EmptiedPages emptied;
 
   /** Held while the machine's tables change. */
   private final ReentrantLock lock = new ReentrantLock();
@@ -46,6 +47,7 @@ final class PageTables implements Translations {
     this.entries = secs.pages();
     this.host = host;
     this.space = space;
+    this.emptied = new EmptiedPages(entries, space);
   }
 
   @Override
@@ -111,6 +113,16 @@ final class PageTables implements Translations {
   @Override
   public void discard(long page) {
     space.discard(page * PAGE, PAGE);
+  }
+
+  @Override
+  public void empty(long page) {
+    emptied.empty(page);
+  }
+
+  @Override
+  public void reclaim() {
+    emptied.reclaim();
   }
 
   @Override

@@ -25,6 +25,7 @@ public final class Benchmark {
     TRANSITIONS,
     CALLS,
     LOAD,
+    LEAVES,
     COMPUTE,
     WHOLE
   }
@@ -60,6 +61,7 @@ public final class Benchmark {
         case TRANSITIONS -> rows.addAll(new TransitionBench(clock, baselines, processors, Cpuid.xcr0()).run());
         case CALLS -> calls();
         case LOAD -> load();
+        case LEAVES -> leaves();
         case COMPUTE -> compute();
         case WHOLE -> whole();
       }
@@ -79,6 +81,12 @@ public final class Benchmark {
   private void load() throws Exception {
     try (Platform platform = stub(WaitPolicy.AUTO)) {
       rows.addAll(new LoadBench(clock, platform).run(64));
+    }
+  }
+
+  private void leaves() throws Exception {
+    try (Platform platform = stub(WaitPolicy.SAME_CORE)) {
+      rows.addAll(new LeafBench(clock, platform).run());
     }
   }
 

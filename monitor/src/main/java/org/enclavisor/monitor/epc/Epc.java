@@ -1,8 +1,7 @@
 package org.enclavisor.monitor.epc;
 
-import java.util.Map;
+import java.util.Arrays;
 import java.util.concurrent.ConcurrentHashMap;
-import java.util.concurrent.ConcurrentSkipListMap;
 import java.util.concurrent.atomic.AtomicLong;
 import org.jspecify.annotations.Nullable;
 
@@ -30,8 +29,12 @@ public final class Epc {
   /** Where the bytes of a frame are: an object and an offset in it. */
   public record Backing(EnclaveMemory object, long offset) {}
 
-  private final ConcurrentSkipListMap<Long, LooseFrame> loose = new ConcurrentSkipListMap<>();
-  private final ConcurrentSkipListMap<Long, ElrangeExtent> elranges = new ConcurrentSkipListMap<>();
+  private record Extents(long[] firstFrames, ElrangeExtent[] extents) {}
+
+  private final ConcurrentHashMap<Long, LooseFrame> loose = new ConcurrentHashMap<>();
+
+  /** By first frame; a new array for each change, so that looking up takes no lock and next to no time. */
+  private volatile Extents elranges = new Extents(new long[0], new ElrangeExtent[0]);
 
   /** The objects behind evicted SECS pages by EID: what the page's bytes alone could not bring back. */
   private final ConcurrentHashMap<Long, SecsPage> evicted = new ConcurrentHashMap<>();
@@ -50,8 +53,23 @@ public final class Epc {
   public ElrangeExtent reserveElrange(SecsPage secs) {
     long frames = secs.size() >>> PAGE_SHIFT;
     ElrangeExtent extent = new ElrangeExtent(next.getAndAdd(frames), frames, secs);
-    elranges.put(extent.firstFrame(), extent);
+    add(extent);
     return extent;
+  }
+
+  private synchronized void add(ElrangeExtent extent) {
+    Extents now = elranges;
+    int size = now.extents.length;
+    int at = -Arrays.binarySearch(now.firstFrames, extent.firstFrame()) - 1;
+    long[] firstFrames = new long[size + 1];
+    ElrangeExtent[] extents = new ElrangeExtent[size + 1];
+    System.arraycopy(now.firstFrames, 0, firstFrames, 0, at);
+    System.arraycopy(now.extents, 0, extents, 0, at);
+    firstFrames[at] = extent.firstFrame();
+    extents[at] = extent;
+    System.arraycopy(now.firstFrames, at, firstFrames, at + 1, size - at);
+    System.arraycopy(now.extents, at, extents, at + 1, size - at);
+    elranges = new Extents(firstFrames, extents);
   }
 
   /** Gives a frame back; it is nobody's from now on. */
@@ -60,8 +78,20 @@ public final class Epc {
   }
 
   /** Gives an ELRANGE's frames back. */
-  public void release(ElrangeExtent extent) {
-    elranges.remove(extent.firstFrame(), extent);
+  public synchronized void release(ElrangeExtent extent) {
+    Extents now = elranges;
+    int at = Arrays.binarySearch(now.firstFrames, extent.firstFrame());
+    if (at < 0) {
+      return;
+    }
+    int size = now.extents.length;
+    long[] firstFrames = new long[size - 1];
+    ElrangeExtent[] extents = new ElrangeExtent[size - 1];
+    System.arraycopy(now.firstFrames, 0, firstFrames, 0, at);
+    System.arraycopy(now.extents, 0, extents, 0, at);
+    System.arraycopy(now.firstFrames, at + 1, firstFrames, at, size - 1 - at);
+    System.arraycopy(now.extents, at + 1, extents, at, size - 1 - at);
+    elranges = new Extents(firstFrames, extents);
   }
 
   /** EWB of a SECS: its enclave waits for {@link #reload}. */
@@ -85,17 +115,17 @@ public final class Epc {
     if (address < 0) {
       return null;
     }
-    LooseFrame single = loose.get(frame);
-    if (single != null) {
-      return single;
+    Extents now = elranges;
+    int at = Arrays.binarySearch(now.firstFrames, frame);
+    at = at < 0 ? -at - 2 : at;
+    if (at >= 0) {
+      ElrangeExtent extent = now.extents[at];
+      long page = frame - extent.firstFrame();
+      if (page < extent.frames()) {
+        return new ElrangePage(extent.secs(), page);
+      }
     }
-    Map.Entry<Long, ElrangeExtent> entry = elranges.floorEntry(frame);
-    if (entry == null) {
-      return null;
-    }
-    ElrangeExtent extent = entry.getValue();
-    long page = frame - extent.firstFrame();
-    return page < extent.frames() ? new ElrangePage(extent.secs(), page) : null;
+    return loose.get(frame);
   }
 
   /** Where the bytes of a regular page are; null for frames that the monitor keeps to itself or that are nobody's. */
@@ -124,6 +154,6 @@ public final class Epc {
 
   /** How many loose frames and ELRANGEs there are. */
   public int extents() {
-    return loose.size() + elranges.size();
+    return loose.size() + elranges.extents.length;
   }
 }

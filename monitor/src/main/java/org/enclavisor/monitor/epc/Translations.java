@@ -24,6 +24,18 @@ public interface Translations {
   /** The bytes of a page that was revoked are dropped: it reads as zero, and costs nothing. */
   void discard(long page);
 
+  /**
+   * The bytes of a page that was revoked are zero from now on. What the page costs is given back to the machine by
+   * {@link #reclaim}, or at once when too much has gathered.
+   */
+  void empty(long page);
+
+  /**
+   * Gives back to the machine what pages cost that were emptied and have not been filled again: many at once are cheaper
+   * than one by one. For a moment they are locked as by a leaf of their own.
+   */
+  void reclaim();
+
   /** The monitor has written to a page while it may have been mapped: whatever copies there are of its code are stale. */
   void written(long page);
 }

@@ -147,7 +147,7 @@ public final class Eld {
       if (source == null) {
         return Operands.notMapped(pageinfo.srcPge(), "PAGEINFO.SRCPGE");
       }
-      work.content().copyFrom(source);
+      work.in(source, pcmd);
       work.header(pcmd, parent == null ? 0 : parent.eid(), pageinfo.linAddr());
       long version = versions.get(slot);
       if (!work.decrypt(version)) {
@@ -161,7 +161,7 @@ public final class Eld {
       }
       SecsPage secs = null;
       if (EpcmEntry.is(bits, PageType.SECS)) {
-        secs = epc.reload(SecsPage.eid(work.content()));
+        secs = epc.reload(SecsPage.eid(work.plain()));
         if (secs == null) {
           return Outcome.gp("the enclave was removed while its SECS was evicted");
         }
@@ -172,7 +172,7 @@ public final class Eld {
         }
         return Outcome.gp("the version slot has changed meanwhile");
       }
-      commit(target, bits, work.content(), secs);
+      commit(target, bits, work.plain(), secs);
       return Outcome.success();
     }
   }

@@ -141,25 +141,24 @@ public final class Ewb {
         case ElrangePage child -> {
           headerEid = child.secs().eid();
           pcmdEid = headerEid;
-          read(child, bits, work.content());
+          read(child, bits, work.plain());
         }
         case LooseFrame frame -> {
           if (frame.secs() instanceof SecsPage secs) {
             pcmdEid = secs.eid();
-            secs.write(work.content());
+            secs.write(work.plain());
           } else if (frame.versions() instanceof VersionArray versions) {
-            versions.write(work.content());
+            versions.write(work.plain());
           }
         }
       }
       long version = crypto.nextVersion();
       work.header(EpcmEntry.flags(bits), headerEid, target.enclaveAddress());
       work.encrypt(version);
-      page.copyFrom(work.content());
       pcmd.fill((byte) 0);
       pcmd.set(JAVA_LONG_UNALIGNED, PageCrypto.PCMD_SECINFO, EpcmEntry.flags(bits));
       pcmd.set(JAVA_LONG_UNALIGNED, PageCrypto.PCMD_ENCLAVEID, pcmdEid);
-      MemorySegment.copy(work.mac(), 0, pcmd, PageCrypto.PCMD_MAC, PageCrypto.MAC);
+      work.out(page, pcmd);
       return version;
     }
   }
@@ -182,7 +181,7 @@ public final class Ewb {
         if (EpcmEntry.is(bits, PageType.TCS)) {
           secs.threads().remove(page);
         } else {
-          secs.translations().discard(page);
+          secs.translations().empty(page);
         }
         secs.pages().set(page, 1, 0);
       }

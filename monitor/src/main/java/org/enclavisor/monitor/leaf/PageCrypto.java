@@ -97,31 +97,39 @@ public final class PageCrypto {
     }
   }
 
-  /** A page that is being encrypted or decrypted, in place. Wiped when it is closed. */
+  /** A page that is being encrypted or decrypted. What was plain in it is wiped when it is closed. */
   final class Page implements AutoCloseable {
     private final Cipher encryption;
     private final Cipher decryption;
-    private final byte[] bytes = new byte[PAGE + MAC];
+    private final byte[] plain = new byte[PAGE];
+    private final byte[] sealed = new byte[PAGE + MAC];
     private final byte[] header = new byte[HEADER];
     private final byte[] nonce = new byte[NONCE];
     private final MemorySegment headerSegment = MemorySegment.ofArray(header);
     private final MemorySegment nonceSegment = MemorySegment.ofArray(nonce);
-    private final MemorySegment content = MemorySegment.ofArray(bytes).asSlice(0, PAGE);
-    private final MemorySegment mac = MemorySegment.ofArray(bytes).asSlice(PAGE, MAC);
+    private final MemorySegment plainSegment = MemorySegment.ofArray(plain);
+    private final MemorySegment sealedSegment = MemorySegment.ofArray(sealed);
 
     private Page(Cipher encryption, Cipher decryption) {
       this.encryption = encryption;
       this.decryption = decryption;
     }
 
-    /** The page's 4096 bytes. */
-    MemorySegment content() {
-      return content;
+    /** The page's 4096 bytes, to be encrypted or decrypted. */
+    MemorySegment plain() {
+      return plainSegment;
     }
 
-    /** The MAC that {@link #encrypt} made, or that {@link #decrypt} is to find. */
-    MemorySegment mac() {
-      return mac;
+    /** Copies the encrypted page and its MAC to where they are kept. */
+    void out(MemorySegment page, MemorySegment pcmd) {
+      MemorySegment.copy(sealedSegment, 0, page, 0, PAGE);
+      MemorySegment.copy(sealedSegment, PAGE, pcmd, PCMD_MAC, MAC);
+    }
+
+    /** Takes an encrypted page and its MAC from where they were kept. */
+    void in(MemorySegment page, MemorySegment pcmd) {
+      MemorySegment.copy(page, 0, sealedSegment, 0, PAGE);
+      MemorySegment.copy(pcmd, PCMD_MAC, sealedSegment, PAGE, MAC);
     }
 
     /** The MAC header of a page that goes out. */
@@ -132,34 +140,32 @@ public final class PageCrypto {
       headerSegment.set(LONG, HEADER_LINADDR, linAddr);
     }
 
-    /** The MAC header, and the MAC, of a page that comes in: as its PCMD says, which need not be true. */
+    /** The MAC header of a page that comes in: as its PCMD says, which need not be true. */
     void header(MemorySegment pcmd, long eid, long linAddr) {
       header(0, eid, linAddr);
       MemorySegment.copy(pcmd, PCMD_SECINFO, headerSegment, HEADER_SECINFO, PCMD_ENCLAVEID - PCMD_SECINFO);
       MemorySegment.copy(pcmd, PCMD_RESERVED, headerSegment, HEADER_RESERVED, PCMD_MAC - PCMD_RESERVED);
-      MemorySegment.copy(pcmd, PCMD_MAC, mac, 0, Pcmd.BYTES - PCMD_MAC);
     }
 
-    /** Encrypts the content. */
+    /** Encrypts. */
     void encrypt(long version) {
       try {
         encryption.init(Cipher.ENCRYPT_MODE, key, parameters(version));
         encryption.updateAAD(header);
-        encryption.doFinal(bytes, 0, PAGE, bytes, 0);
+        encryption.doFinal(plain, 0, PAGE, sealed, 0);
       } catch (GeneralSecurityException e) {
         throw new IllegalStateException("a page could not be encrypted", e);
       }
     }
 
-    /** Decrypts the content; false, with nothing left of it, if the MAC is not that of this page under this header. */
+    /** Decrypts; false if the MAC is not that of this page under this header. */
     boolean decrypt(long version) {
       try {
         decryption.init(Cipher.DECRYPT_MODE, key, parameters(version));
         decryption.updateAAD(header);
-        decryption.doFinal(bytes, 0, PAGE + MAC, bytes, 0);
+        decryption.doFinal(sealed, 0, PAGE + MAC, plain, 0);
         return true;
       } catch (AEADBadTagException e) {
-        Arrays.fill(bytes, (byte) 0);
         return false;
       } catch (GeneralSecurityException e) {
         throw new IllegalStateException("a page could not be decrypted", e);
@@ -173,7 +179,7 @@ public final class PageCrypto {
 
     @Override
     public void close() {
-      Arrays.fill(bytes, (byte) 0);
+      Arrays.fill(plain, (byte) 0);
       synchronized (idle) {
         idle.push(this);
       }

@@ -75,6 +75,7 @@ final class Swap implements AutoCloseable {
       }
     }
     store(enclave, count, residents);
+    enclave.secs.translations().reclaim();
     return count;
   }
 

@@ -48,6 +48,17 @@ public final class RecordedTranslations implements Translations {
   }
 
   @Override
+  public void empty(long page) {
+    calls.add("empty " + page);
+    memory.asSlice(page * 4096, 4096).fill((byte) 0);
+  }
+
+  @Override
+  public void reclaim() {
+    calls.add("reclaim");
+  }
+
+  @Override
   public void written(long page) {
     calls.add("written " + page);
   }

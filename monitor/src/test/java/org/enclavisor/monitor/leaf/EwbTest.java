@@ -123,7 +123,7 @@ class EwbTest {
     assertThat(s.page.pages().bits(DATA)).isZero();
     assertThat(s.page.pages().validCount()).isEqualTo(pages - 1);
     assertThat(Eadd.zero(memory.asSlice(TestEnclaves.DATA_OFFSET, 4096))).as("nothing left").isTrue();
-    assertThat(s.translations.calls).containsExactly("revoke " + DATA, "discard " + DATA);
+    assertThat(s.translations.calls).containsExactly("revoke " + DATA, "empty " + DATA);
     assertThat(s.page.pages().tryExclusive(DATA)).as("lock given back").isTrue();
     assertThat(s.array.tryExclusive()).as("lock given back").isTrue();
   }
