@@ -54,10 +54,17 @@ public final class Counters implements Consumer<MonitorEvent> {
     }
   }
 
-  /** The calling thread's stay inside, if it is inside. A thread is in one enclave at a time. */
+  /**
+   * The calling thread's stay inside, if it is inside. A thread is in one enclave at a time, and comes out the way it did
+   * before, nearly always: that saves looking the tally up.
+   */
   private static final class Stay {
     private long since;
     private @Nullable EncluLeaf leaf;
+    private @Nullable EnclaveId lastId;
+    private @Nullable EncluLeaf lastLeaf;
+    private @Nullable Object lastOutcome;
+    private @Nullable Tally last;
   }
 
   private final ThreadLocal<Stay> stays = ThreadLocal.withInitial(Stay::new);
@@ -74,39 +81,51 @@ public final class Counters implements Consumer<MonitorEvent> {
 
   @Override
   public void accept(MonitorEvent event) {
-    OfEnclave enclave = enclaves.get(event.id());
-    if (enclave == null) {
-      enclave = enclaves.computeIfAbsent(event.id(), _ -> new OfEnclave());
-    }
+    EnclaveId id = event.id();
     switch (event) {
-      case MonitorEvent.Encls e -> {
-        Tally tally = enclave.tally(Kind.ENCLS, e.leaf(), outcome(e.outcome()));
-        tally.add(e.duration());
-        tally.addPages(e.pages());
-      }
-      case MonitorEvent.Enclu e -> enclave.tally(Kind.ENCLU, e.leaf(), outcome(e.outcome())).add(e.duration());
-      case MonitorEvent.Refused e -> enclave.tally(Kind.ENCLU, e.leaf(), outcome(e.fault())).add(0);
       case MonitorEvent.Entered e -> {
         Stay stay = stays.get();
         stay.since = e.nanos();
         stay.leaf = e.leaf();
       }
-      case MonitorEvent.Exited e -> left(enclave, EncluLeaf.EEXIT, e.nanos());
+      case MonitorEvent.Exited e -> left(id, EncluLeaf.EEXIT, e.nanos());
       case MonitorEvent.AsynchronousExit e -> {
         Vector vector = e.vector();
-        left(enclave, vector == null ? "interrupt" : vector, e.nanos());
+        left(id, vector == null ? "interrupt" : vector, e.nanos());
       }
-      case MonitorEvent.Served e -> enclave.tally(Kind.SERVED, Vector.PF, "ok").add(e.duration());
+      case MonitorEvent.Encls e -> {
+        Tally tally = enclave(id).tally(Kind.ENCLS, e.leaf(), outcome(e.outcome()));
+        tally.add(e.duration());
+        tally.addPages(e.pages());
+      }
+      case MonitorEvent.Enclu e -> enclave(id).tally(Kind.ENCLU, e.leaf(), outcome(e.outcome())).add(e.duration());
+      case MonitorEvent.Refused e -> enclave(id).tally(Kind.ENCLU, e.leaf(), outcome(e.fault())).add(0);
+      case MonitorEvent.Served e -> enclave(id).tally(Kind.SERVED, Vector.PF, "ok").add(e.duration());
       case MonitorEvent.LifeCycle _ -> {}
     }
   }
 
-  private void left(OfEnclave enclave, Object outcome, long nanos) {
+  private OfEnclave enclave(EnclaveId id) {
+    OfEnclave enclave = enclaves.get(id);
+    return enclave != null ? enclave : enclaves.computeIfAbsent(id, _ -> new OfEnclave());
+  }
+
+  private void left(EnclaveId id, Object outcome, long nanos) {
     Stay stay = stays.get();
-    if (stay.leaf != null) { // else it went in before anybody counted
-      enclave.tally(Kind.STAY, stay.leaf, outcome).add(nanos - stay.since);
-      stay.leaf = null;
+    EncluLeaf leaf = stay.leaf;
+    if (leaf == null) {
+      return; // it went in before anybody counted
     }
+    stay.leaf = null;
+    Tally tally = stay.last;
+    if (tally == null || leaf != stay.lastLeaf || outcome != stay.lastOutcome || !id.equals(stay.lastId)) {
+      tally = enclave(id).tally(Kind.STAY, leaf, outcome);
+      stay.lastId = id;
+      stay.lastLeaf = leaf;
+      stay.lastOutcome = outcome;
+      stay.last = tally;
+    }
+    tally.add(nanos - stay.since);
   }
 
   private static Object outcome(Outcome outcome) {
@@ -139,7 +158,7 @@ public final class Counters implements Consumer<MonitorEvent> {
         .toList();
   }
 
-  /** Drops what was counted of an enclave. */
+  /** Drops what was counted of an enclave. For one that is removed: what its threads still do may get lost. */
   public void forget(EnclaveId id) {
     enclaves.remove(id);
   }
