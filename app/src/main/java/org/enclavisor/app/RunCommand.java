@@ -22,6 +22,7 @@ import org.enclavisor.image.EnclaveImage;
 import org.enclavisor.image.sign.RuntimeSigner;
 import org.enclavisor.isa.Sigstruct;
 import org.enclavisor.linux.WaitPolicy;
+import org.enclavisor.monitor.EpcLimit;
 import org.enclavisor.monitor.Monitor;
 import org.enclavisor.monitor.MonitorConfig;
 import org.enclavisor.monitor.SgxDevice;
@@ -128,6 +129,11 @@ final class RunCommand implements Callable<Integer> {
     @Option(names = "--allow-provisioning", description = "Grant PROVISIONKEY, as access to /dev/sgx_provision does.")
     private boolean provisioning;
 
+    @Option(
+        names = "--epc-pages", paramLabel = "N",
+        description = "How many pages the EPC has: if it is full, pages are evicted. Without, it has no limit.")
+    private @Nullable Long epcPages;
+
     /**
      * How a command differs from {@code run}.
      *
@@ -179,7 +185,7 @@ final class RunCommand implements Callable<Integer> {
           setup
               .host()
               .apply(HostConfig.defaults().withDebug(debug).withProgress(at -> progress.at(at.doneBytes() / 4096)));
-      MonitorConfig config = FlightEvents.attachedTo(setup.config().withProvisioning(provisioning));
+      MonitorConfig config = FlightEvents.attachedTo(limited(setup.config()).withProvisioning(provisioning));
       try (Platform platform = platformOptions.open(setup.waiting());
           Enclavisor enclavisor =
               Enclavisor.over(
@@ -203,6 +209,20 @@ final class RunCommand implements Callable<Integer> {
           }
         }
       }
+    }
+
+    private MonitorConfig limited(MonitorConfig config) {
+      Long pages = epcPages;
+      if (pages == null) {
+        return config;
+      }
+      if (pages < EpcLimit.MIN_PAGES || pages > Integer.MAX_VALUE) {
+        throw new Failure(
+            ExitCode.USAGE,
+            "--epc-pages %d: expected %d to %d".formatted(pages, EpcLimit.MIN_PAGES, Integer.MAX_VALUE),
+            "A page has 4 KiB.");
+      }
+      return config.withEpc(EpcLimit.of(pages));
     }
 
     /** Said before anything is loaded: nobody has to wait for it. */

@@ -25,6 +25,7 @@ final class Enclave {
 
   final HostMappings host = new HostMappings();
   final LifeCycle life = new LifeCycle();
+  final PageCounts pageCounts = new PageCounts();
   private volatile EnclaveId id;
   private final SecsPage secs;
   private final AddressSpace space;

@@ -17,6 +17,9 @@ import org.enclavisor.monitor.epc.TcsPage;
  * @param exceptions out by an exception, which ones
  * @param leaves of ENCLU executed inside, other than EEXIT, whatever came of them
  * @param served page faults after which the enclave went on without an exit
+ * @param evicted pages that the monitor put out of the EPC
+ * @param reloaded pages that it brought back
+ * @param grown pages that it added while the enclave ran
  */
 public record EnclaveCounts(
     long entered,
@@ -25,14 +28,17 @@ public record EnclaveCounts(
     long interrupted,
     Map<Vector, Long> exceptions,
     Map<EncluLeaf, Long> leaves,
-    long served) {
+    long served,
+    long evicted,
+    long reloaded,
+    long grown) {
 
   public EnclaveCounts {
     exceptions = Map.copyOf(exceptions);
     leaves = Map.copyOf(leaves);
   }
 
-  static EnclaveCounts of(TcsPage[] threads) {
+  static EnclaveCounts of(Enclave enclave) {
     long entered = 0;
     long resumed = 0;
     long exited = 0;
@@ -40,7 +46,7 @@ public record EnclaveCounts(
     long served = 0;
     Map<Vector, Long> exceptions = new EnumMap<>(Vector.class);
     Map<EncluLeaf, Long> leaves = new EnumMap<>(EncluLeaf.class);
-    for (TcsPage tcs : threads) {
+    for (TcsPage tcs : enclave.secs().threads().all()) {
       entered += tcs.counts.entered();
       resumed += tcs.counts.resumed();
       exited += tcs.counts.exited();
@@ -53,7 +59,10 @@ public record EnclaveCounts(
         add(leaves, leaf, tcs.counts.leaves(leaf));
       }
     }
-    return new EnclaveCounts(entered, resumed, exited, interrupted, exceptions, leaves, served);
+    PageCounts pages = enclave.pageCounts;
+    return new EnclaveCounts(
+        entered, resumed, exited, interrupted, exceptions, leaves, served, pages.evicted(), pages.reloaded(),
+        pages.grown());
   }
 
   private static <K> void add(Map<K, Long> sums, K key, long count) {

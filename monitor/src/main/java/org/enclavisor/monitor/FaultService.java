@@ -142,6 +142,9 @@ final class FaultService {
     if (outcome == null) {
       return true; // somebody else was faster
     }
+    if (outcome.ok()) {
+      enclave.pageCounts.moved(EnclsLeaf.EAUG, 1);
+    }
     if (events.wanted()) {
       events.tell(new MonitorEvent.Encls(enclave.id(), System.nanoTime(), EnclsLeaf.EAUG, 1, 0, outcome));
     }

@@ -114,7 +114,16 @@ public final class Monitor implements SgxDevice {
         epc,
         systemLeaves(),
         limit.store().get(),
-        (id, leaf, pages, start) -> leafDone(id, leaf, pages, start, Outcome.success()));
+        this::moved);
+  }
+
+  /** The pager did something. */
+  private void moved(EnclaveId id, EnclsLeaf leaf, long pages, long start) {
+    Enclave enclave = enclaves.get(id.instance());
+    if (enclave != null) {
+      enclave.pageCounts.moved(leaf, pages);
+    }
+    leafDone(id, leaf, pages, start, Outcome.success());
   }
 
   /** For leaves that neither make enclaves nor end them. */
@@ -563,7 +572,7 @@ public final class Monitor implements SgxDevice {
    * @throws IllegalArgumentException if there is no such enclave
    */
   public EnclaveCounts counts(EnclaveId id) {
-    return EnclaveCounts.of(require(id).secs().threads().all());
+    return EnclaveCounts.of(require(id));
   }
 
   /** EPC pages in use by all enclaves and by paging itself; 0 if the EPC has no limit. */

@@ -62,7 +62,7 @@ class CountersTest {
       watched.callWithTrouble();
       watched.refusedResume();
       assertThat(watched.monitor.counts(watched.id()))
-          .isEqualTo(new EnclaveCounts(3, 2, 3, 1, Map.of(Vector.DE, 1L), Map.of(), 0));
+          .isEqualTo(new EnclaveCounts(3, 2, 3, 1, Map.of(Vector.DE, 1L), Map.of(), 0, 0, 0, 0));
     }
   }
 
