@@ -4,6 +4,7 @@ import java.io.UncheckedIOException;
 import java.nio.file.Path;
 import java.util.Optional;
 import org.enclavisor.image.EnclaveImage;
+import org.enclavisor.image.ImageOptions;
 import org.enclavisor.image.Images;
 
 /** Reading the image that a command was pointed at. */
@@ -16,7 +17,7 @@ final class ImageFile {
    */
   static EnclaveImage read(Path path) {
     try {
-      return Images.read(EnclaveFolder.of(path, Optional.empty()).image());
+      return Images.read(EnclaveFolder.of(path, Optional.empty()).image(), ImageOptions.DEFAULT.withDynamicMemory(true));
     } catch (UncheckedIOException e) {
       throw new Failure(ExitCode.BAD_INPUT, e.getCause().getMessage() + " cannot be read", "");
     }

@@ -58,7 +58,7 @@ public final class Enclave implements AutoCloseable {
 
   Enclave(
       Enclavisor owner, SgxDevice device, Loader.Loaded loaded, EnclaveImage image, Edl edl, HostConfig config,
-      List<Long> threads) {
+      List<Long> threads, List<Long> laterThreads) {
     this.owner = owner;
     this.device = device;
     this.image = image;
@@ -75,14 +75,15 @@ public final class Enclave implements AutoCloseable {
             id,
             loaded.base(),
             threads,
+            laterThreads,
             new SdkRuntime.Config(config.stackBytes(), config.heapBytes(), bound, config.patience()),
             ocalls);
   }
 
   /** Runs the enclave's own start code. */
   void start() {
-    boolean sdk3 = image.metadata().map(metadata -> metadata.forDynamicMemory()).orElse(false);
-    switch (runtime.initialize(owner.machine(), sdk3)) {
+    boolean dynamic = image.metadata().map(metadata -> metadata.forDynamicMemory()).orElse(false);
+    switch (runtime.initialize(owner.machine(), dynamic)) {
       case CallOutcome.Lost gone ->
           throw new LoadException(
               image.name() + ": start code", "success", gone.reason(),

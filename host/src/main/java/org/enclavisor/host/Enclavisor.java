@@ -6,6 +6,7 @@ import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import org.enclavisor.host.edl.Edl;
 import org.enclavisor.image.EnclaveImage;
+import org.enclavisor.image.ImageOptions;
 import org.enclavisor.image.Images;
 import org.enclavisor.image.MalformedImageException;
 import org.enclavisor.monitor.EnclaveId;
@@ -92,7 +93,7 @@ public final class Enclavisor implements AutoCloseable {
    */
   public Enclave load(Path file, Edl edl, HostConfig config) {
     try {
-      return load(Images.read(file), edl, config);
+      return load(Images.read(file, ImageOptions.DEFAULT.withDynamicMemory(config.dynamicMemory())), edl, config);
     } catch (MalformedImageException e) {
       throw new LoadException(
           file + ": " + e.what(),
@@ -115,12 +116,13 @@ public final class Enclavisor implements AutoCloseable {
     }
     var loader = new Loader(device, image, config);
     List<Long> threads = loader.threads();
-    int callers = Math.max(threads.size(), 1);
+    List<Long> later = loader.laterThreads();
+    int callers = Math.max(threads.size() + later.size(), 1);
     long untrusted = config.stackBytes() * callers + config.heapBytes();
     Loader.Loaded loaded = loader.load(machine, untrusted, callers);
     boolean done = false;
     try {
-      var enclave = new Enclave(this, device, loaded, image, edl, config, threads);
+      var enclave = new Enclave(this, device, loaded, image, edl, config, threads, later);
       if (image.kind() == EnclaveImage.Kind.INTEL_SDK) {
         loader.report(LoadProgress.Phase.STARTING);
         enclave.start();

@@ -176,6 +176,12 @@ final class Loader {
     return image.threads().stream().filter(slot -> !slot.dynamic()).map(ThreadSlot::offset).toList();
   }
 
+  /** Offsets of the threads that the enclave can make while it runs. */
+  List<Long> laterThreads() {
+    boolean can = image.metadata().map(metadata -> metadata.forDynamicMemory()).orElse(false);
+    return can ? image.threads().stream().filter(ThreadSlot::dynamic).map(ThreadSlot::offset).toList() : List.of();
+  }
+
   void report(LoadProgress.Phase phase) {
     long total = image.pages().stream().mapToLong(PageRun::length).sum();
     report(new LoadProgress(phase, total, total));

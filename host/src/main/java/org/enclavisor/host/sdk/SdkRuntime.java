@@ -1,5 +1,7 @@
 package org.enclavisor.host.sdk;
 
+import static java.lang.foreign.ValueLayout.JAVA_LONG_UNALIGNED;
+
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -12,6 +14,7 @@ import org.enclavisor.monitor.EnterOutcome;
 import org.enclavisor.monitor.SgxDevice;
 import org.enclavisor.monitor.spi.Machine;
 import org.enclavisor.monitor.spi.Registers;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Enters an enclave that was built with the Intel SGX SDK, and serves its exits.
@@ -27,6 +30,7 @@ public final class SdkRuntime implements AutoCloseable {
   private static final int INIT_ENCLAVE = -1;
   private static final int ORET = -2;
   private static final int EXCEPT = -3;
+  private static final int MAKE_TCS = -4;
   private static final int PTHREAD = -6;
   private static final long ERET = -1;
   private static final int RED_ZONE = 256;
@@ -41,6 +45,11 @@ public final class SdkRuntime implements AutoCloseable {
   private final TcsPool pool;
   private final OcallGate gate;
   private final Turnstile turnstile = new Turnstile();
+  private final PageOcalls pages;
+
+  /** The TCS on which the enclave makes others; null if there are none to be made. */
+  private final @Nullable TcsSlot utility;
+
   private volatile boolean closed;
 
   /**
@@ -64,22 +73,50 @@ public final class SdkRuntime implements AutoCloseable {
    *
    * @param base linear address of the enclave
    * @param tcsOffsets of its threads, from the base
+   * @param laterOffsets of those that the enclave makes when they are needed
    */
   public SdkRuntime(
-      SgxDevice device, EnclaveId id, long base, List<Long> tcsOffsets, Config config, OcallGate gate) {
+      SgxDevice device,
+      EnclaveId id,
+      long base,
+      List<Long> tcsOffsets,
+      List<Long> laterOffsets,
+      Config config,
+      OcallGate gate) {
     this.device = device;
     this.id = id;
     this.gate = gate;
     memory = new SharedMemory(device.untrusted(id));
-    var slots = new ArrayList<TcsSlot>();
+    pages = new PageOcalls(device, id, base, memory);
     // Stacks first: one that runs over ends below the shared memory, or in that of its neighbour, never in the heap.
-    long next = memory.base();
-    for (long offset : tcsOffsets) {
-      slots.add(new TcsSlot(base + offset, next, config.stackBytes()));
-      next += config.stackBytes();
-    }
+    List<TcsSlot> slots = slots(base, tcsOffsets, memory.base(), config);
+    List<TcsSlot> later = slots(base, laterOffsets, memory.base() + slots.size() * config.stackBytes(), config);
+    long next = memory.base() + (slots.size() + later.size()) * config.stackBytes();
     heap = new UntrustedHeap(next, memory.base() + memory.bytes() - next);
-    pool = new TcsPool(slots, config.boundThreads(), config.patience());
+    utility = later.isEmpty() || slots.isEmpty() ? null : slots.removeFirst();
+    pool = new TcsPool(slots, later, this::make, config.boundThreads(), config.patience());
+  }
+
+  private static List<TcsSlot> slots(long base, List<Long> offsets, long stack, Config config) {
+    var slots = new ArrayList<TcsSlot>();
+    for (long offset : offsets) {
+      slots.add(new TcsSlot(base + offset, stack + slots.size() * config.stackBytes(), config.stackBytes()));
+    }
+    return slots;
+  }
+
+  /** Has the enclave make a TCS. One thread at a time. */
+  private boolean make(TcsSlot slot) {
+    TcsSlot on = utility;
+    if (on == null || closed || on.isBroken()) {
+      return false;
+    }
+    try (CallArena arena = arena(on)) {
+      long ms = arena.allocate(Long.BYTES);
+      arena.slice(ms, Long.BYTES).set(JAVA_LONG_UNALIGNED, 0, slot.address());
+      return enter(on, MAKE_TCS, ms, arena.stackPointer()) instanceof CallOutcome.Returned returned
+          && returned.status() == SgxStatus.SGX_SUCCESS.code();
+    }
   }
 
   /** The memory shared with the enclave. */
@@ -100,24 +137,34 @@ public final class SdkRuntime implements AutoCloseable {
   /**
    * Runs the enclave's start code, with the truth about the machine. Has to be the first call.
    *
-   * @param sdk3 whether the image's metadata is that of SDK 3
+   * @param dynamic whether it was laid out to change its pages while it runs, by metadata that is that of SDK 3
    */
-  public CallOutcome initialize(Machine machine, boolean sdk3) {
+  public CallOutcome initialize(Machine machine, boolean dynamic) {
     var features =
         SystemFeatures.of(
             machine,
-            sdk3 ? SystemFeatures.SDK_3_0 : SystemFeatures.SDK_1_5,
+            dynamic ? SystemFeatures.SDK_3_0 : SystemFeatures.SDK_1_5,
+            dynamic,
             Runtime.getRuntime().availableProcessors());
+    if (utility != null) {
+      return initialize(features, utility);
+    }
     Optional<TcsSlot> slot = pool.acquire();
     if (slot.isEmpty()) {
       return new CallOutcome.Returned(SgxStatus.SGX_ERROR_OUT_OF_TCS.code());
     }
-    try (CallArena arena = arena(slot.get())) {
-      long ms = arena.allocate(SystemFeatures.BYTES);
-      features.write(arena.slice(ms, SystemFeatures.BYTES));
-      return enter(slot.get(), INIT_ENCLAVE, ms, arena.stackPointer());
+    try {
+      return initialize(features, slot.get());
     } finally {
       pool.unbind(slot.get());
+    }
+  }
+
+  private CallOutcome initialize(SystemFeatures features, TcsSlot slot) {
+    try (CallArena arena = arena(slot)) {
+      long ms = arena.allocate(SystemFeatures.BYTES);
+      features.write(arena.slice(ms, SystemFeatures.BYTES));
+      return enter(slot, INIT_ENCLAVE, ms, arena.stackPointer());
     }
   }
 
@@ -325,7 +372,7 @@ public final class SdkRuntime implements AutoCloseable {
   }
 
   /** An exception in words to append to a message; nothing for null. */
-  public static String describe(EnterOutcome.@org.jspecify.annotations.Nullable Faulted fault) {
+  public static String describe(EnterOutcome.@Nullable Faulted fault) {
     if (fault == null) {
       return "";
     }
@@ -345,7 +392,7 @@ public final class SdkRuntime implements AutoCloseable {
     slot.stackPointer((stackPointer - RED_ZONE) & -16);
     slot.serving(1);
     try {
-      return gate.ocall(index, ms, slot);
+      return PageOcalls.serves(index) ? pages.ocall(index, ms) : gate.ocall(index, ms, slot);
     } finally {
       slot.serving(-1);
       slot.stackPointer(before);
@@ -407,7 +454,7 @@ public final class SdkRuntime implements AutoCloseable {
       long ms = arena.allocate(Long.BYTES);
       slot.record(() -> new CallRecord(PTHREAD, ms, List.of(), arena.pieces()));
       enter(slot, PTHREAD, ms, arena.stackPointer());
-      waiter = arena.slice(ms, Long.BYTES).get(java.lang.foreign.ValueLayout.JAVA_LONG_UNALIGNED, 0);
+      waiter = arena.slice(ms, Long.BYTES).get(JAVA_LONG_UNALIGNED, 0);
     } finally {
       pool.unbind(slot);
     }

@@ -35,6 +35,7 @@ record SystemFeatures(
   private static final int CPUINFO_WORDS = 32;
   private static final long ONLY_ELEMENT = 1L << 63;
   private static final long EXTENDED = 1L << 62;
+  private static final long EDMM = 1;
   private static final java.lang.foreign.ValueLayout.OfInt INT = JAVA_INT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
   private static final java.lang.foreign.ValueLayout.OfLong LONG =
       JAVA_LONG_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
@@ -47,7 +48,7 @@ record SystemFeatures(
   }
 
   /** The truth about a machine. */
-  static SystemFeatures of(Machine machine, int sdkVersion, int cores) {
+  static SystemFeatures of(Machine machine, int sdkVersion, boolean dynamicMemory, int cores) {
     var words = new Integer[CPUINFO_WORDS];
     java.util.Arrays.fill(words, 0);
     for (int leaf : new int[] {0, 1, 4, 7}) {
@@ -59,7 +60,7 @@ record SystemFeatures(
     }
     var bits = new CpuFeatureBits(machine);
     return new SystemFeatures(
-        bits.older(), sdkVersion, ONLY_ELEMENT | EXTENDED, List.of(words), bits.newer(), cores);
+        bits.older(), sdkVersion, ONLY_ELEMENT | EXTENDED | (dynamicMemory ? EDMM : 0), List.of(words), bits.newer(), cores);
   }
 
   /** Writes the record at the start of a segment. The key of an encrypted image, at 148, stays NULL. */

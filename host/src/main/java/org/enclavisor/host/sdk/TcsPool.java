@@ -10,6 +10,9 @@ import java.util.Optional;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.ReentrantLock;
+import java.util.function.Predicate;
+import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Which thread is on which TCS. A thread that calls from within an OCALL stays on the TCS it came from. With the bound
@@ -22,6 +25,12 @@ public final class TcsPool {
   private final Deque<TcsSlot> free = new ArrayDeque<>();
   private final Map<Thread, TcsSlot> bound = new HashMap<>();
   private final List<TcsSlot> all;
+
+  /** Those that have not been made yet. */
+  private final Deque<TcsSlot> unmade = new ArrayDeque<>();
+
+  private final Predicate<TcsSlot> maker;
+  private boolean making;
   private final boolean keepsBound;
   private final Duration patience;
   private boolean closed;
@@ -29,12 +38,17 @@ public final class TcsPool {
   /**
    * A pool in which all are free.
    *
+   * @param later those that can be made when no other is free
+   * @param maker makes one of them, on the thread that wants it; false if that cannot be done now
    * @param keepsBound the bound policy (TCSPolicy 0 in the signing configuration)
    * @param patience how long a thread of the unbound policy waits for a free TCS
    */
-  TcsPool(List<TcsSlot> slots, boolean keepsBound, Duration patience) {
-    all = List.copyOf(slots);
-    all.forEach(free::push);
+  TcsPool(
+      List<TcsSlot> slots, List<TcsSlot> later, Predicate<TcsSlot> maker, boolean keepsBound, Duration patience) {
+    all = Stream.concat(slots.stream(), later.stream()).toList();
+    slots.forEach(free::push);
+    unmade.addAll(later);
+    this.maker = maker;
     this.keepsBound = keepsBound;
     this.patience = patience;
   }
@@ -69,6 +83,9 @@ public final class TcsPool {
         if (slot != null && slot.isBroken()) {
           return Optional.empty();
         }
+        if (slot == null && grow()) {
+          continue;
+        }
         if (slot != null) {
           slot.depth(slot.depth() + 1);
           return Optional.of(slot);
@@ -91,7 +108,11 @@ public final class TcsPool {
   Optional<TcsSlot> takeFree() {
     lock.lock();
     try {
-      return closed ? Optional.empty() : Optional.ofNullable(take());
+      TcsSlot slot = closed ? null : take();
+      while (slot == null && !closed && grow()) {
+        slot = take();
+      }
+      return Optional.ofNullable(slot);
     } finally {
       lock.unlock();
     }
@@ -108,6 +129,38 @@ public final class TcsPool {
     }
   }
 
+  /**
+   * Makes another TCS, or waits for the thread that does. The lock is held, and given up meanwhile.
+   *
+   * @return whether it is worth while to look again
+   */
+  private boolean grow() {
+    if (making) {
+      changed.awaitUninterruptibly();
+      return true;
+    }
+    TcsSlot slot = unmade.poll();
+    if (slot == null) {
+      return false;
+    }
+    making = true;
+    lock.unlock();
+    boolean made = false;
+    try {
+      made = maker.test(slot);
+    } finally {
+      lock.lock();
+      making = false;
+      if (made) {
+        free.push(slot);
+      } else {
+        unmade.push(slot);
+      }
+      changed.signalAll();
+    }
+    return made;
+  }
+
   /** Binds the calling thread to a TCS that was taken for it. */
   void bind(TcsSlot slot) {
     lock.lock();
@@ -119,7 +172,7 @@ public final class TcsPool {
     }
   }
 
-  private @org.jspecify.annotations.Nullable TcsSlot take() {
+  private @Nullable TcsSlot take() {
     if (free.isEmpty()) {
       bound.entrySet()
           .removeIf(

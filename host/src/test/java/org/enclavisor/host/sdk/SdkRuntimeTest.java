@@ -35,6 +35,7 @@ class SdkRuntimeTest {
         new EnclaveId(1, 1),
         BASE,
         List.of(0x3000L, 0x9000L),
+        List.of(),
         new SdkRuntime.Config(STACK, HEAP, bound, Duration.ofMillis(20)),
         gate);
   }
