@@ -36,8 +36,12 @@ final class DebugScene implements AutoCloseable {
   private final Map<String, Long> symbols;
 
   DebugScene(Way way, String sample) {
+    this(way, sample, MonitorConfig.defaults());
+  }
+
+  DebugScene(Way way, String sample, MonitorConfig config) {
     platform = way.open();
-    monitor = new Monitor(platform, MonitorConfig.defaults());
+    monitor = new Monitor(platform, config);
     device = new DebuggedDevice(monitor, platform.machine());
     enclavisor = Enclavisor.over(device, platform.machine(), Isolation.NONE);
     enclave =

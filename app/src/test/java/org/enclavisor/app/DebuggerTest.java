@@ -10,20 +10,27 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
+import java.util.HexFormat;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutionException;
+import java.util.concurrent.Semaphore;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import org.enclavisor.host.EnclaveLostException;
 import org.enclavisor.host.Enclavisor;
 import org.enclavisor.host.HostConfig;
 import org.enclavisor.host.Isolation;
+import org.enclavisor.host.OcallHandler;
 import org.enclavisor.host.WrongUseException;
 import org.enclavisor.host.debug.DebugServer;
 import org.enclavisor.host.debug.DebuggedDevice;
 import org.enclavisor.host.debug.ProgramFile;
+import org.enclavisor.image.PageRun;
+import org.enclavisor.isa.PageType;
 import org.enclavisor.isa.Vector;
+import org.enclavisor.monitor.EpcLimit;
 import org.enclavisor.monitor.Monitor;
 import org.enclavisor.monitor.MonitorConfig;
 import org.enclavisor.monitor.Outcome;
@@ -94,7 +101,7 @@ class DebuggerTest {
 
   /** Every instruction of a call, over its OCALLs and back in. */
   @ParameterizedTest
-  @EnumSource
+  @EnumSource(names = {"STUB", "STUB_STRICT", "PTRACE"})
   void oneStepAfterTheOther(Way way) throws Exception {
     try (var scene = new DebugScene(way, "debugme")) {
       long base = scene.monitor.secs(scene.enclave.id()).baseAddr();
@@ -118,7 +125,7 @@ class DebuggerTest {
             continue;
           }
           assertThat(debugger.receive()).startsWith("T05");
-          long rip = debugger.register(thread, RIP);
+          long rip = debugger.register(RIP);
           assertThat(rip - base).isBetween(0L, size);
           steps++;
           inFill += rip >= fill && rip < fill + FUNCTION ? 1 : 0;
@@ -242,6 +249,72 @@ class DebuggerTest {
         assertThat(result(harvest)).isEqualTo(30);
         assertThat(scene.codeAt(fill)).isEqualTo(original);
       }
+    }
+  }
+
+  @ParameterizedTest
+  @EnumSource(names = {"STUB", "PTRACE"})
+  void whatIsEvictedIsBroughtBackForTheDebugger(Way way) throws Exception {
+    int budget = 50;
+    try (var scene = new DebugScene(way, "debugme", MonitorConfig.defaults().withEpc(EpcLimit.of(budget)))) {
+      scene.device.holdUntilAttached();
+      CompletableFuture<Object> harvest = scene.call("harvest", 3);
+      try (RemoteDebugger debugger = scene.debugger()) {
+        begin(scene, debugger);
+        long base = scene.monitor.secs(scene.enclave.id()).baseAddr();
+        int pages = 0;
+        for (int round = 0; round < 2; round++) {
+          pages = 0;
+          for (PageRun run : scene.enclave.image().pages()) {
+            for (long at = 0; at < run.length() && run.secinfo().type() == PageType.REG; at += PageRun.PAGE) {
+              debugger.read(base + run.offset() + at);
+              pages++;
+            }
+          }
+        }
+        assertThat(pages).as("more than there is room for").isGreaterThan(budget);
+        long fill = scene.symbol("fill");
+        debugger.tell("Z0,%x,1".formatted(fill));
+        for (int day = 1; day <= 3; day++) {
+          assertThat(debugger.ask("vCont;c")).contains("swbreak");
+          debugger.tell("z0,%x,1".formatted(fill));
+          assertThat(debugger.ask("vCont;s:%x".formatted(thread(debugger.ask("?"))))).startsWith("T05");
+          debugger.tell("Z0,%x,1".formatted(fill));
+        }
+        debugger.tell("D");
+      }
+      assertThat(result(harvest)).isEqualTo(30);
+    }
+  }
+
+  @Test
+  void aThreadThatIsOutsideStopsWhenItComesBack() throws Exception {
+    try (var scene = new DebugScene(Way.STUB, "debugme")) {
+      var outside = new CountDownLatch(1);
+      var goOn = new Semaphore(0);
+      scene.enclave.serve(
+          (OcallHandler)
+              (_, _) -> {
+                outside.countDown();
+                goOn.acquireUninterruptibly();
+                return null;
+              });
+      CompletableFuture<Object> harvest = scene.call("harvest", 1);
+      outside.await();
+      try (RemoteDebugger debugger = scene.debugger()) {
+        String reply = debugger.ask("?");
+        assertThat(reply).as("said at last, though nobody is inside").startsWith("T02");
+        assertThat(HexFormat.of().parseHex(debugger.ask("qThreadExtraInfo,%x".formatted(thread(reply))))).asString()
+            .endsWith("outside");
+        assertThat(debugger.ask("g")).as("what the host has").hasSizeGreaterThan(100);
+        assertThat(debugger.ask("P10=0000000000000000")).as("that is not the debugger's to change").isEqualTo("E01");
+        debugger.send("vCont;s:%x".formatted(thread(reply)));
+        goOn.release();
+        assertThat(debugger.receive()).startsWith("T05");
+        assertThat(debugger.register(thread(reply), RIP)).isEqualTo(scene.symbol("enclave_entry"));
+        debugger.tell("D");
+      }
+      assertThat(result(harvest)).isEqualTo(10);
     }
   }
 

@@ -125,6 +125,11 @@ final class RemoteDebugger implements AutoCloseable {
 
   long register(int thread, int number) {
     tell("Hg" + Integer.toHexString(thread));
+    return register(number);
+  }
+
+  /** Of the thread that is looked at. */
+  long register(int number) {
     return word(ask("p" + Integer.toHexString(number)));
   }
 

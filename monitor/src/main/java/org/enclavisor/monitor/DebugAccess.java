@@ -13,13 +13,27 @@ final class DebugAccess {
   private static final int PAGE = 4096;
   private static final int WORD = Edbgrd.WORD;
 
+  /** Brings a page into the EPC. */
+  interface Reload {
+    /** Whether the page is there now, so that the leaf is repeated. */
+    boolean load(long page);
+  }
+
+  /** A page that was brought in may be gone before the leaf gets to it. */
+  private static final int MAX_ATTEMPTS = 8;
+
   private final Epc epc;
   private final SecsPage secs;
+  private final Reload reload;
   private final MemorySegment word = MemorySegment.ofArray(new byte[WORD]);
 
-  DebugAccess(Epc epc, SecsPage secs) {
+  /**
+   * @param reload asked where a leaf faults
+   */
+  DebugAccess(Epc epc, SecsPage secs, Reload reload) {
     this.epc = epc;
     this.secs = secs;
+    this.reload = reload;
   }
 
   Outcome read(long address, MemorySegment into) {
@@ -72,12 +86,19 @@ final class DebugAccess {
       long part = length(linear, within, left);
       long page = Epc.address(secs.elrange().firstFrame()) + (linear - secs.base() & -PAGE);
       Outcome outcome = step.take(page, within, bytes.asSlice(at, part));
+      for (int i = 0; outcome instanceof Outcome.Fault && i < MAX_ATTEMPTS && reload.load(number(linear)); i++) {
+        outcome = step.take(page, within, bytes.asSlice(at, part));
+      }
       if (!outcome.ok()) {
         return outcome;
       }
       at += part;
     }
     return Outcome.success();
+  }
+
+  private long number(long linear) {
+    return (linear - secs.base()) / PAGE;
   }
 
   /** How much of what is left in a page goes at once: the rest of a word, whole words, or the begin of one. */

@@ -28,8 +28,10 @@ import org.enclavisor.monitor.leaf.Einit;
 import org.enclavisor.monitor.leaf.Eremove;
 import org.enclavisor.monitor.leaf.Operands;
 import org.enclavisor.monitor.leaf.PageCrypto;
+import org.enclavisor.monitor.paging.LostPageException;
 import org.enclavisor.monitor.paging.PagedEnclave;
 import org.enclavisor.monitor.paging.Pager;
+import org.enclavisor.monitor.paging.PagingException;
 import org.enclavisor.monitor.paging.SystemLeaves;
 import org.enclavisor.monitor.spi.AddressSpace;
 import org.enclavisor.monitor.spi.AddressSpaceLayout;
@@ -420,6 +422,16 @@ public final class Monitor implements SgxDevice {
     return debug(id, EnclsLeaf.EDBGWR, from, access -> access.write(address, from));
   }
 
+  /** Whether a page that may be evicted is in the EPC now. */
+  private boolean loaded(Enclave enclave, long page) {
+    PagedEnclave paged = enclave.paged();
+    try {
+      return pager != null && paged != null && pager.load(paged, page);
+    } catch (PagingException | LostPageException e) {
+      return false; // the leaf's own answer says it: the page is not there
+    }
+  }
+
   private Outcome debug(EnclaveId id, EnclsLeaf leaf, MemorySegment bytes, Function<DebugAccess, Outcome> operation) {
     long start = System.nanoTime();
     return locked(
@@ -427,7 +439,7 @@ public final class Monitor implements SgxDevice {
         leaf,
         start,
         enclave -> {
-          Outcome outcome = operation.apply(new DebugAccess(epc, enclave.secs()));
+          Outcome outcome = operation.apply(new DebugAccess(epc, enclave.secs(), page -> loaded(enclave, page)));
           leafDone(id, leaf, (bytes.byteSize() + PAGE - 1) / PAGE, start, outcome);
           return outcome;
         });

@@ -2,8 +2,8 @@ package org.enclavisor.host.debug;
 
 import java.lang.foreign.MemorySegment;
 import java.util.Map;
-import java.util.Optional;
 import java.util.TreeMap;
+import java.util.function.Consumer;
 import org.enclavisor.monitor.EnclaveId;
 import org.enclavisor.monitor.SgxDevice;
 import org.enclavisor.monitor.UntrustedMemory;
@@ -94,22 +94,25 @@ final class EnclaveMemoryAccess {
   }
 
   private boolean readShared(long address, byte[] into) {
-    return shared(address, into.length).map(there -> MemorySegment.ofArray(into).copyFrom(there)).isPresent();
+    return shared(address, into.length, there -> MemorySegment.ofArray(into).copyFrom(there));
   }
 
   private boolean writeShared(long address, byte[] bytes) {
-    return shared(address, bytes.length).map(there -> there.copyFrom(MemorySegment.ofArray(bytes))).isPresent();
+    return shared(address, bytes.length, there -> there.copyFrom(MemorySegment.ofArray(bytes)));
   }
 
-  private Optional<MemorySegment> shared(long address, int length) {
+  /** Does something with memory outside of the enclave. Returns whether there is such memory. */
+  private boolean shared(long address, int length, Consumer<MemorySegment> access) {
     try {
       UntrustedMemory shared = device.untrusted(id);
       long offset = address - shared.base();
-      return offset >= 0 && offset <= shared.segment().byteSize() - length
-          ? Optional.of(shared.segment().asSlice(offset, length))
-          : Optional.empty();
-    } catch (IllegalArgumentException e) {
-      return Optional.empty(); // the enclave was removed meanwhile
+      boolean within = offset >= 0 && offset <= shared.segment().byteSize() - length;
+      if (within) {
+        access.accept(shared.segment().asSlice(offset, length));
+      }
+      return within;
+    } catch (IllegalArgumentException | IllegalStateException e) {
+      return false; // the enclave was removed meanwhile
     }
   }
 

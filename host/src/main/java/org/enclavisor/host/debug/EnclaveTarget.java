@@ -152,12 +152,25 @@ final class EnclaveTarget implements DebugTarget {
           return last;
         }
         case ENTER -> {
-          last = device.enter(id, next, r);
+          last = entered(thread, next, r);
           if (isForHost(thread, last, r)) {
             return last;
           }
           next = EnterCall.eresume(call.tcs(), call.aep());
         }
+      }
+    }
+  }
+
+  private EnterOutcome entered(DebugThread thread, EnterCall call, Registers r) {
+    boolean done = false;
+    try {
+      EnterOutcome outcome = device.enter(id, call, r);
+      done = true;
+      return outcome;
+    } finally {
+      if (!done) {
+        locked(() -> thread.state = State.OUTSIDE); // the machine failed: nobody is inside to be waited for
       }
     }
   }
