@@ -130,9 +130,20 @@ final class RunCommand implements Callable<Integer> {
     private boolean provisioning;
 
     @Option(
-        names = "--epc-pages", paramLabel = "N",
-        description = "How many pages the EPC has: if it is full, pages are evicted. Without, it has no limit.")
-    private @Nullable Long epcPages;
+        names = "--epc", paramLabel = "SIZE", converter = Sizes.Converter.class,
+        description = "Bytes of EPC, with K, M or G behind the number; pages are evicted when it is full. Unlimited if not given.")
+    private @Nullable Long epc;
+
+    private MonitorConfig limited(MonitorConfig config) {
+      if (epc == null) {
+        return config;
+      }
+      try {
+        return config.withEpc(EpcLimit.of(epc / 4096));
+      } catch (IllegalArgumentException e) {
+        throw new Failure(ExitCode.USAGE, "--epc: " + e.getMessage(), "A page has 4096 bytes.");
+      }
+    }
 
     /**
      * How a command differs from {@code run}.
@@ -185,7 +196,7 @@ final class RunCommand implements Callable<Integer> {
           setup
               .host()
               .apply(HostConfig.defaults().withDebug(debug).withProgress(at -> progress.at(at.doneBytes() / 4096)));
-      MonitorConfig config = FlightEvents.attachedTo(limited(setup.config()).withProvisioning(provisioning));
+      MonitorConfig config = FlightEvents.attachedTo(limited(setup.config().withProvisioning(provisioning)));
       try (Platform platform = platformOptions.open(setup.waiting());
           Enclavisor enclavisor =
               Enclavisor.over(
@@ -209,20 +220,6 @@ final class RunCommand implements Callable<Integer> {
           }
         }
       }
-    }
-
-    private MonitorConfig limited(MonitorConfig config) {
-      Long pages = epcPages;
-      if (pages == null) {
-        return config;
-      }
-      if (pages < EpcLimit.MIN_PAGES || pages > Integer.MAX_VALUE) {
-        throw new Failure(
-            ExitCode.USAGE,
-            "--epc-pages %d: expected %d to %d".formatted(pages, EpcLimit.MIN_PAGES, Integer.MAX_VALUE),
-            "A page has 4 KiB.");
-      }
-      return config.withEpc(EpcLimit.of(pages));
     }
 
     /** Said before anything is loaded: nobody has to wait for it. */

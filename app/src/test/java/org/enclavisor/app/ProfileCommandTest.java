@@ -116,12 +116,12 @@ class ProfileCommandTest {
   @Test
   void itShowsPaging() {
     JsonNode profile =
-        expect(ExitCode.OK, "profile", CHATTY, "copy_all", "4000", "--epc-pages", "64", "--json").json().get("profile");
+        expect(ExitCode.OK, "profile", CHATTY, "copy_all", "4000", "--epc", "256K", "--json").json().get("profile");
     assertThat(profile.get("timeline").has("EVICTED")).isTrue();
     assertThat(profile.get("timeline").has("RELOADED")).isTrue();
     assertThat(profile.get("counters").valueStream().map(row -> row.get("subject").asString()))
         .contains("EWB", "ELDU");
-    assertThat(CommandLineRun.of("run", CHATTY, "--epc-pages", "3").status()).isEqualTo(ExitCode.USAGE);
+    assertThat(CommandLineRun.of("run", CHATTY, "--epc", "12K").status()).isEqualTo(ExitCode.USAGE);
   }
 
   @Test
