@@ -131,7 +131,7 @@ final class RunCommand implements Callable<Integer> {
 
     @Option(
         names = "--epc", paramLabel = "SIZE", converter = Sizes.Converter.class,
-        description = "Bytes of EPC, with K, M or G behind the number; pages are evicted when it is full. Unlimited if not given.")
+        description = "Bytes of EPC, as 64K, 16M or 1G; pages are evicted when it is full. Without it there is no limit.")
     private @Nullable Long epc;
 
     private MonitorConfig limited(MonitorConfig config) {

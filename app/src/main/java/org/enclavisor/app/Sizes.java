@@ -16,7 +16,7 @@ final class Sizes {
         long number = Long.parseUnsignedLong(unit < 0 ? text : text.substring(0, text.length() - 1));
         return Math.multiplyExact(number, 1L << 10 * (unit + 1));
       } catch (NumberFormatException | ArithmeticException e) {
-        throw new TypeConversionException("expected a number of bytes such as 4096, 64K, 16M or 1G, found '" + text + "'");
+        throw new TypeConversionException("expected bytes, such as 4096, 64K, 16M or 1G, found '" + text + "'");
       }
     }
   }
