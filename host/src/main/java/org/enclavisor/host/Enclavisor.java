@@ -155,8 +155,10 @@ public final class Enclavisor implements AutoCloseable {
     if (closed) {
       throw new WrongUseException("adopt " + image.name() + ": expected an open Enclavisor, found a closed one");
     }
-    List<Long> threads = new Loader(device, image, config).threads();
-    var enclave = new Enclave(this, device, new Loader.Loaded(id, base), image, edl, config, threads);
+    var loader = new Loader(device, image, config);
+    var loaded = new Loader.Loaded(id, base);
+    var enclave =
+        new Enclave(this, device, loaded, image, edl, config, loader.threads(), loader.laterThreads());
     enclave.adopt(snapshot);
     enclaves.add(enclave);
     return enclave;

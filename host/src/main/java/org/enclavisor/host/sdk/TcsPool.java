@@ -123,7 +123,7 @@ public final class TcsPool {
     lock.lock();
     try {
       Optional<TcsSlot> slot = at(address);
-      return slot.isPresent() && free.remove(slot.get()) ? slot : Optional.empty();
+      return slot.isPresent() && (free.remove(slot.get()) || unmade.remove(slot.get())) ? slot : Optional.empty();
     } finally {
       lock.unlock();
     }
