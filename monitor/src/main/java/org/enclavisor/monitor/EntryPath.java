@@ -113,7 +113,7 @@ final class EntryPath {
             new MonitorEvent.Entered(enclave.id(), System.nanoTime(), tcs.address, call.leaf(), tcs.cssa));
       }
       EnterOutcome outcome =
-          !resume && SingleStep.pending(tcs, registers)
+          (!resume || tcs.notified) && SingleStep.pending(tcs, registers)
               ? steppedIn(enclave, secs, tcs, slot, registers)
               : run(enclave, secs, tcs, slot, registers);
       finished = true;
