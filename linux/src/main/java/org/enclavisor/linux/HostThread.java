@@ -68,6 +68,13 @@ final class HostThread {
     }
   }
 
+  /** Whether two processors are left beside the pairs that spin. */
+  static boolean isPairFree() {
+    synchronized (ALL) {
+      return 2 * (spinners + 1) <= ALLOWED.cardinality();
+    }
+  }
+
   /** Gives the pair back. */
   void dontSpin() {
     synchronized (ALL) {

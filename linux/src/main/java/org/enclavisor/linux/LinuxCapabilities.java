@@ -110,12 +110,14 @@ public record LinuxCapabilities(
   }
 
   /** @throws PlatformException if this machine cannot run the stub platform */
-  static void requireStub() {
-    List<Lack> lacks = probe().lacksForStub();
+  static LinuxCapabilities requireStub() {
+    LinuxCapabilities machine = probe();
+    List<Lack> lacks = machine.lacksForStub();
     if (!lacks.isEmpty()) {
       throw new PlatformException(
           lacks.stream().map(l -> l.what + " (" + l.remedy + ")").collect(Collectors.joining("; ")));
     }
+    return machine;
   }
 
   private static boolean hasFsgsbase() {

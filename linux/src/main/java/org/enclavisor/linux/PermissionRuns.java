@@ -20,6 +20,11 @@ final class PermissionRuns {
     put(end, after);
   }
 
+  /** Whether all of a range has these permissions. */
+  boolean isAll(long offset, long length, Permissions permissions) {
+    return at(offset).equals(permissions) && starts.subMap(offset, false, offset + length, false).isEmpty();
+  }
+
   /** Starts a run, unless the one before it is of the same kind. */
   private void put(long offset, Permissions permissions) {
     Map.Entry<Long, Permissions> before = starts.lowerEntry(offset);

@@ -12,7 +12,7 @@ import java.util.List;
  *   <li>futex(2), waits and wakes only, on a word of the blocks, from the blocks' own two instructions;
  *   <li>sigaltstack(2) from the blocks' own instruction, naming one of the stacks in the read-only table;
  *   <li>seccomp(2) from a new thread's own instruction, with the filter for threads;
- *   <li>mprotect(2) from the steward's own second instruction, pwrite64(2) from its third;
+ *   <li>mprotect(2) and madvise(2) from the steward's own second instruction, pwrite64(2) from its third;
  *   <li>the steward's other calls, from its own first instruction, with a number in the upper half of the fifth argument
  *       that only its registers and the JVM hold: they go to the JVM, which compares them with what it ordered;
  *   <li>everything else becomes SIGSYS.
@@ -71,6 +71,7 @@ final class SeccompFilter {
     filter.section(Syscall.FUTEX, futex(layout, block));
     filter.section(Syscall.SIGALTSTACK, signalStack(layout, block));
     filter.section(Syscall.MPROTECT, stewardAlone(stub.tableSite()));
+    filter.section(Syscall.MADVISE, stewardAlone(stub.tableSite()));
     filter.section(Syscall.PWRITE64, stewardAlone(stub.doneSite()));
     filter.section(Syscall.SECCOMP, threadFilter(layout, stub));
     List<Instruction> steward = steward(stub, cookie);

@@ -118,12 +118,14 @@ final class SitePatches {
     page.slot = slot;
   }
 
-  /** The permissions of a range are about to be set: the enclave's own pages come back. */
-  void drop(long offset, long length, Permissions permissions) {
-    if (pages.isEmpty()) {
-      return;
-    }
-    pages.entrySet()
+  /**
+   * The permissions of a range are about to be set: the enclave's own pages come back.
+   *
+   * @return whether there were others
+   */
+  boolean drop(long offset, long length, Permissions permissions) {
+    return !pages.isEmpty()
+        && pages.entrySet()
         .removeIf(
             entry -> {
               long pageOffset = entry.getKey();

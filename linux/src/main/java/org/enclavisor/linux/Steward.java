@@ -128,24 +128,25 @@ final class Steward implements AutoCloseable {
   }
 
   /**
-   * A call of mprotect(2).
+   * A call that the table may hold: mprotect(2), madvise(2).
    *
-   * @param protection of the PROT_ constants
+   * @param number the call's
+   * @param argument the third of its arguments
    */
-  record Protect(long address, long length, int protection) {}
+  record Call(int number, long address, long length, int argument) {}
 
   /**
-   * Has mprotect(2) called for several ranges, in one go for as many as the table holds.
+   * Has calls made, in one go for as many as the table holds.
    *
-   * @return how many were done before one failed; all, if none did
+   * @return how many were made before one failed; all, if none did
    * @throws PlatformException if the process is gone, or anything but its question came from the steward
    */
-  Done protect(List<Protect> calls) {
+  Done carryOut(List<Call> calls) {
     lock.lock();
     try {
       for (int from = 0; from < calls.size(); from += StubLayout.TABLE_ENTRIES) {
         int to = Math.min(calls.size(), from + StubLayout.TABLE_ENTRIES);
-        Done done = carryOut(calls.subList(from, to));
+        Done done = carryOutTable(calls.subList(from, to));
         if (done.error != 0) {
           return new Done(from + done.count, done.error);
         }
@@ -164,16 +165,16 @@ final class Steward implements AutoCloseable {
    */
   record Done(int count, long error) {}
 
-  private Done carryOut(List<Protect> calls) {
+  private Done carryOutTable(List<Call> calls) {
     if (closed) {
       throw gone();
     }
     long at = 0;
-    for (Protect call : calls) {
-      table.set(ValueLayout.JAVA_LONG, at, Syscall.MPROTECT);
+    for (Call call : calls) {
+      table.set(ValueLayout.JAVA_LONG, at, call.number);
       table.set(ValueLayout.JAVA_LONG, at + 8, call.address);
       table.set(ValueLayout.JAVA_LONG, at + 16, call.length);
-      table.set(ValueLayout.JAVA_LONG, at + 24, call.protection);
+      table.set(ValueLayout.JAVA_LONG, at + 24, call.argument);
       at += StubLayout.ENTRY_BYTES;
     }
     table.set(ValueLayout.JAVA_LONG, at, StubProgram.END);

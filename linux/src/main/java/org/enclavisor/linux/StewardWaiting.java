@@ -2,7 +2,8 @@ package org.enclavisor.linux;
 
 /**
  * Whether the JVM and the steward spin for each other, each on a processor of its own, or sleep on one. It pays while
- * orders come one after the other; a steward that nobody needs sleeps. Confined to the steward's lock.
+ * orders come one after the other and no thread of an enclave spins; a steward that nobody needs sleeps. Confined to the
+ * steward's lock.
  */
 final class StewardWaiting {
   /** How long the steward spins for the next table before it goes to sleep: about what it costs to wake a processor. */
@@ -48,7 +49,7 @@ final class StewardWaiting {
   boolean spin() {
     near = possible && System.nanoTime() - last < NEAR_NANOS ? near + 1 : 0;
     penance = Math.max(0, penance - 1);
-    boolean spin = near >= NEAR_ORDERS && penance == 0;
+    boolean spin = near >= NEAR_ORDERS && penance == 0 && HostThread.isPairFree();
     if (spin && !apart) {
       Kernel.setAffinity(tid, HostThread.single(HostThread.apartFrom(Kernel.currentProcessor())));
       apart = true;

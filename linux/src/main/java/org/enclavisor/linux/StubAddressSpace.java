@@ -44,7 +44,7 @@ final class StubAddressSpace implements AddressSpace {
   private final SitePatches patches;
   private final BaseTable bases;
   private final long unknownBaseTrap;
-  private final PermissionRuns permissions = new PermissionRuns();
+  private final StubPermissions permissions;
   private final List<StubProcessor> lent = new ArrayList<>();
   private final Deque<Integer> idleBlocks = new ArrayDeque<>();
   private final List<Integer> tids = new ArrayList<>();
@@ -79,6 +79,7 @@ final class StubAddressSpace implements AddressSpace {
             memory.patches(),
             memory.stub().asSlice(StubLayout.TRAMPOLINES, Kernel.PAGE),
             this::mapPage);
+    this.permissions = new StubPermissions(layout, steward, patches, platform.runs());
   }
 
   /** Starts a process and locks it up. */
@@ -198,20 +199,7 @@ final class StubAddressSpace implements AddressSpace {
     ranges.forEach(range -> range.within(layout.enclaveBytes()));
     requireAlive();
     requireRunning();
-    List<Steward.Protect> calls = new ArrayList<>(ranges.size());
-    for (Range range : ranges) {
-      patches.drop(range.offset(), range.length(), range.permissions());
-      calls.add(
-          new Steward.Protect(layout.enclave() + range.offset(), range.length(), protection(range.permissions())));
-    }
-    Steward.Done done = steward.protect(calls);
-    for (Range range : ranges.subList(0, done.count())) {
-      permissions.set(range.offset(), range.length(), range.permissions());
-    }
-    if (done.error() != 0) {
-      Steward.Protect refused = calls.get(done.count());
-      Kernel.check("mprotect in the enclave process", done.error(), refused.address(), refused.length());
-    }
+    permissions.set(ranges);
   }
 
   @Override
@@ -225,6 +213,7 @@ final class StubAddressSpace implements AddressSpace {
   @Override
   public synchronized BitSet mark() {
     requireAlive();
+    permissions.uncover();
     return written.mark();
   }
 
@@ -342,6 +331,11 @@ final class StubAddressSpace implements AddressSpace {
   /** For tests of the steward itself. */
   Steward steward() {
     return steward;
+  }
+
+  /** The same of permissions. */
+  StubPermissions permissions() {
+    return permissions;
   }
 
   BaseTable bases() {
@@ -468,7 +462,7 @@ final class StubAddressSpace implements AddressSpace {
         Syscall.MMAP,
         layout.enclave() + enclaveOffset,
         Kernel.PAGE,
-        protection(wanted),
+        StubPermissions.protection(wanted),
         Kernel.MAP_SHARED | Kernel.MAP_FIXED | Kernel.MAP_NORESERVE,
         patched ? files.patches : files.enclave,
         fileOffset);
@@ -500,11 +494,5 @@ final class StubAddressSpace implements AddressSpace {
       Mailbox.INT.setVolatile(memory.stub(), control, Mailbox.HOST);
       Kernel.futexWake(memory.stub().address() + control, Integer.MAX_VALUE);
     }
-  }
-
-  private static int protection(Permissions p) {
-    return (p.read() ? Kernel.PROT_READ : 0)
-        | (p.write() ? Kernel.PROT_WRITE : 0)
-        | (p.execute() ? Kernel.PROT_EXEC : 0);
   }
 }

@@ -19,15 +19,19 @@ public final class StubPlatform implements Platform {
   /** Long enough for a thread that gets next to no time: the one that suffers from it is a hostile enclave's host. */
   private static final Duration INTERRUPT_PATIENCE = Duration.ofSeconds(10);
 
+  private static final int DEFAULT_MAP_COUNT = 65_530;
+
   private final StubOptions options;
   private final Duration patience;
+  private final int runs;
   private final ProcessKeeper keeper = new ProcessKeeper("enclavisor-keeper");
   private final Set<StubAddressSpace> spaces = new HashSet<>();
   private boolean closed;
 
-  private StubPlatform(StubOptions options, Duration patience) {
+  private StubPlatform(StubOptions options, Duration patience, int runs) {
     this.options = options;
     this.patience = patience;
+    this.runs = runs;
   }
 
   /** With {@link StubOptions#DEFAULT}. */
@@ -46,8 +50,12 @@ public final class StubPlatform implements Platform {
 
   /** @param patience how long an interrupted enclave may do as if nothing had happened, before it is ended */
   static StubPlatform open(StubOptions options, Duration patience) {
-    LinuxCapabilities.requireStub();
-    return new StubPlatform(options, patience);
+    return open(options, patience, LinuxCapabilities.requireStub().mapCount().orElse(DEFAULT_MAP_COUNT) / 2);
+  }
+
+  /** @param runs how many runs of equal permissions an address space has before pages are covered by guard markers */
+  static StubPlatform open(StubOptions options, Duration patience, int runs) {
+    return new StubPlatform(options, patience, runs);
   }
 
   @Override
@@ -95,6 +103,10 @@ public final class StubPlatform implements Platform {
 
   Duration patience() {
     return patience;
+  }
+
+  int runs() {
+    return runs;
   }
 
   ProcessKeeper keeper() {

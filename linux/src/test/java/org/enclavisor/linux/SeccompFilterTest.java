@@ -103,6 +103,7 @@ class SeccompFilterTest {
   @Test
   void theTableIsForPermissionsOnly() {
     assertThat(verdict(X86_64, Syscall.MPROTECT, stub.tableSite(), 1, 2, 3)).isEqualTo(ALLOW);
+    assertThat(verdict(X86_64, Syscall.MADVISE, stub.tableSite(), 1, 2, 3)).isEqualTo(ALLOW);
     assertThat(verdict(X86_64, Syscall.MPROTECT, stub.tableSite() + (1L << 32), 1, 2, 3)).isEqualTo(TRAP);
     assertThat(verdict(X86_64, Syscall.MPROTECT, stub.birthSite(), 1, 2, 3)).isEqualTo(TRAP);
     assertThat(verdict(X86_64, Syscall.MMAP, stub.tableSite(), 1, 2, 3)).isEqualTo(TRAP);

@@ -79,14 +79,14 @@ class StewardTest {
         var space = (StubAddressSpace) platform.create(new AddressSpaceLayout(0, 1 << 20, 4096, 1))) {
       long base = space.enclaveBase();
       for (int i = 0; i < 50; i++) { // asleep at first, then spinning
-        var calls = new ArrayList<Steward.Protect>();
+        var calls = new ArrayList<Steward.Call>();
         for (int page = 0; page < 150; page++) {
-          calls.add(new Steward.Protect(base + (long) page * Kernel.PAGE, Kernel.PAGE, i & 1));
+          calls.add(new Steward.Call(Syscall.MPROTECT, base + (long) page * Kernel.PAGE, Kernel.PAGE, i & 1));
         }
-        assertThat(space.steward().protect(calls)).isEqualTo(new Steward.Done(150, 0));
+        assertThat(space.steward().carryOut(calls)).isEqualTo(new Steward.Done(150, 0));
         int bad = (i * 37) % 150;
-        calls.set(bad, new Steward.Protect(base + 1, Kernel.PAGE, 0));
-        assertThat(space.steward().protect(calls)).isEqualTo(new Steward.Done(bad, -Errno.EINVAL));
+        calls.set(bad, new Steward.Call(Syscall.MPROTECT, base + 1, Kernel.PAGE, 0));
+        assertThat(space.steward().carryOut(calls)).isEqualTo(new Steward.Done(bad, -Errno.EINVAL));
       }
     }
   }
