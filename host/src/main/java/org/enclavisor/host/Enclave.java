@@ -27,6 +27,7 @@ import org.enclavisor.host.sdk.RuntimeState.HostThread;
 import org.enclavisor.host.sdk.SdkRuntime;
 import org.enclavisor.host.sdk.TcsSlot;
 import org.enclavisor.image.EnclaveImage;
+import org.enclavisor.isa.Attributes;
 import org.enclavisor.monitor.EnclaveId;
 import org.enclavisor.monitor.SgxDevice;
 import org.enclavisor.monitor.spi.PlatformException;
@@ -76,7 +77,9 @@ public final class Enclave implements AutoCloseable {
             loaded.base(),
             threads,
             laterThreads,
-            new SdkRuntime.Config(config.stackBytes(), config.heapBytes(), bound, config.patience()),
+            new SdkRuntime.Config(
+                config.stackBytes(), config.heapBytes(), bound, config.patience(),
+                image.secs().attributes().has(Attributes.AEXNOTIFY)),
             ocalls);
   }
 

@@ -14,6 +14,6 @@ public record MachineCapabilities(Attributes attributes, MiscSelect miscSelect) 
   /** A machine with every attribute that has a meaning to software alone, EXINFO, and these state components. */
   public static MachineCapabilities withXcr0(long xcr0) {
     return new MachineCapabilities(new Attributes(Attributes.DEBUG | Attributes.MODE64BIT | Attributes.PROVISIONKEY
-        | Attributes.EINITTOKENKEY | Attributes.KSS, xcr0), new MiscSelect(MiscSelect.EXINFO));
+        | Attributes.EINITTOKENKEY | Attributes.KSS | Attributes.AEXNOTIFY, xcr0), new MiscSelect(MiscSelect.EXINFO));
   }
 }

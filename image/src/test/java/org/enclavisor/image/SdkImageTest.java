@@ -170,8 +170,13 @@ class SdkImageTest {
     assertThat(read(signed(Variant.PLAIN, "<PKRU>1</PKRU>")).launch(avx, false))
         .isInstanceOfSatisfying(LaunchDecision.Refused.class,
             refused -> assertThat(refused.reason()).contains("ATTRIBUTES would be"));
-    assertThat(read(signed(Variant.PLAIN, "<EnableAEXNotify>1</EnableAEXNotify>")).launch(avx, false))
-        .isInstanceOf(LaunchDecision.Refused.class);
+    EnclaveImage notify = read(signed(Variant.PLAIN, "<EnableAEXNotify>1</EnableAEXNotify>"));
+    assertThat(notify.launch(avx, false)).isInstanceOfSatisfying(LaunchDecision.Ready.class,
+        ready -> assertThat(ready.secs().attributes().has(Attributes.AEXNOTIFY)).isTrue());
+    assertThat(notify.launch(MachineCapabilities.withXcr0(3), false)).isInstanceOfSatisfying(
+        LaunchDecision.Refused.class, refused -> assertThat(refused.reason()).contains("AEXNOTIFY needs AVX"));
+    MachineCapabilities without = new MachineCapabilities(new Attributes(Attributes.MODE64BIT, 7), avx.miscSelect());
+    assertThat(notify.launch(without, false)).isInstanceOf(LaunchDecision.Refused.class);
   }
 
   @Test

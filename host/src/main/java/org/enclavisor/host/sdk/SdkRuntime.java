@@ -44,6 +44,7 @@ public final class SdkRuntime implements AutoCloseable {
   private final UntrustedHeap heap;
   private final TcsPool pool;
   private final OcallGate gate;
+  private final boolean aexNotify;
   private final Turnstile turnstile = new Turnstile();
   private final PageOcalls pages;
 
@@ -59,8 +60,10 @@ public final class SdkRuntime implements AutoCloseable {
    * @param heapBytes for buffers; a multiple of the page size
    * @param boundThreads whether a thread keeps its TCS until it ends
    * @param patience how long a thread waits for a free TCS if not
+   * @param aexNotify whether the enclave has ATTRIBUTES.AEXNOTIFY: its handler goes on by itself then
    */
-  public record Config(long stackBytes, long heapBytes, boolean boundThreads, Duration patience) {
+  public record Config(
+      long stackBytes, long heapBytes, boolean boundThreads, Duration patience, boolean aexNotify) {
 
     /** Bytes of shared memory for so many threads. */
     public long untrustedBytes(int threads) {
@@ -86,6 +89,7 @@ public final class SdkRuntime implements AutoCloseable {
     this.device = device;
     this.id = id;
     this.gate = gate;
+    aexNotify = config.aexNotify();
     memory = new SharedMemory(device.untrusted(id));
     pages = new PageOcalls(device, id, base, memory);
     // Stacks first: one that runs over ends below the shared memory, or in that of its neighbour, never in the heap.
@@ -144,7 +148,7 @@ public final class SdkRuntime implements AutoCloseable {
         SystemFeatures.of(
             machine,
             dynamic ? SystemFeatures.SDK_3_0 : SystemFeatures.SDK_1_5,
-            dynamic,
+            (dynamic ? SystemFeatures.EDMM : 0) | (aexNotify ? SystemFeatures.AEX_NOTIFY : 0),
             Runtime.getRuntime().availableProcessors());
     if (utility != null) {
       return initialize(features, utility);
@@ -221,6 +225,7 @@ public final class SdkRuntime implements AutoCloseable {
   /** From an entry to the end of what was entered for. */
   private CallOutcome run(TcsSlot slot, long stackPointer, Registers registers, EnterCall next) {
     EnterCall call = next;
+    boolean excepted = false;
     while (true) {
       if (turnstile.isShut()) {
         slot.about(call, registers);
@@ -238,6 +243,9 @@ public final class SdkRuntime implements AutoCloseable {
       switch (device.enter(entered, call, registers)) {
         case EnterOutcome.Exited _ -> {
           if (registers.rdi == ERET) {
+            if (excepted && (int) registers.rsi != SgxStatus.SGX_SUCCESS.code()) {
+              slot.breakDown(); // it may have been the handler's, above a frame that is never resumed
+            }
             return new CallOutcome.Returned((int) registers.rsi);
           }
           long rsp = registers.rsp;
@@ -255,6 +263,13 @@ public final class SdkRuntime implements AutoCloseable {
         }
         case EnterOutcome.Faulted faulted -> {
           slot.lastFault(faulted);
+          if (aexNotify) {
+            registers.rdi = EXCEPT;
+            registers.rsi = 0;
+            excepted = true;
+            call = slot.eenter();
+            continue;
+          }
           long below = slot.isOnStack(registers.rsp) ? registers.rsp : stackPointer;
           CallOutcome handled = enter(slot, EXCEPT, 0, (below - RED_ZONE) & -16);
           if (!handled(slot, handled)) {

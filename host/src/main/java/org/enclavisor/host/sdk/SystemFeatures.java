@@ -15,7 +15,8 @@ import org.enclavisor.monitor.spi.Machine.CpuidResult;
  *
  * @param cpuFeatures the older set of feature bits (se_cpu_feature_defs.h)
  * @param sdkVersion 0 for metadata of SDK 1.x, 5 for metadata of SDK 3
- * @param featureSet bit 63: the only element; bit 62: the fields from {@code size} on are there; bit 0 would be EDMM
+ * @param featureSet bit 63: the only element; bit 62: the fields from {@code size} on are there; bit 1: AEX-Notify;
+ *     bit 0: EDMM
  * @param cpuinfo four registers each of CPUID leaves 0, 1, 4 and 7 at their places, 32 words in all
  * @param cpuFeaturesExt the newer set of feature bits (se_cpu_feature_defs_ext.h)
  * @param cores how many processors are online
@@ -32,10 +33,15 @@ record SystemFeatures(
   /** {@code SDK_VERSION_3_0}. */
   static final int SDK_3_0 = 5;
 
+  /** Of {@link #featureSet}: dynamic memory. */
+  static final long EDMM = 1;
+
+  /** Of {@link #featureSet}: AEX-Notify is there and wanted. */
+  static final long AEX_NOTIFY = 1L << 1;
+
   private static final int CPUINFO_WORDS = 32;
   private static final long ONLY_ELEMENT = 1L << 63;
   private static final long EXTENDED = 1L << 62;
-  private static final long EDMM = 1;
   private static final java.lang.foreign.ValueLayout.OfInt INT = JAVA_INT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
   private static final java.lang.foreign.ValueLayout.OfLong LONG =
       JAVA_LONG_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
@@ -47,8 +53,12 @@ record SystemFeatures(
     }
   }
 
-  /** The truth about a machine. */
-  static SystemFeatures of(Machine machine, int sdkVersion, boolean dynamicMemory, int cores) {
+  /**
+   * The truth about a machine.
+   *
+   * @param more bits of {@link #featureSet} beside those that are always set
+   */
+  static SystemFeatures of(Machine machine, int sdkVersion, long more, int cores) {
     var words = new Integer[CPUINFO_WORDS];
     java.util.Arrays.fill(words, 0);
     for (int leaf : new int[] {0, 1, 4, 7}) {
@@ -60,7 +70,7 @@ record SystemFeatures(
     }
     var bits = new CpuFeatureBits(machine);
     return new SystemFeatures(
-        bits.older(), sdkVersion, ONLY_ELEMENT | EXTENDED | (dynamicMemory ? EDMM : 0), List.of(words), bits.newer(), cores);
+        bits.older(), sdkVersion, ONLY_ELEMENT | EXTENDED | more, List.of(words), bits.newer(), cores);
   }
 
   /** Writes the record at the start of a segment. The key of an encrypted image, at 148, stays NULL. */

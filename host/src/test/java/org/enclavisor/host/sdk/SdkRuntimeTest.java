@@ -36,7 +36,7 @@ class SdkRuntimeTest {
         BASE,
         List.of(0x3000L, 0x9000L),
         List.of(),
-        new SdkRuntime.Config(STACK, HEAP, bound, Duration.ofMillis(20)),
+        new SdkRuntime.Config(STACK, HEAP, bound, Duration.ofMillis(20), false),
         gate);
   }
 
