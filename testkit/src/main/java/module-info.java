@@ -1,6 +1,7 @@
 /** Test support for every module. */
 module org.enclavisor.testkit {
   requires static org.jspecify;
+  requires transitive org.enclavisor.conformance;
   requires transitive org.enclavisor.monitor;
   requires transitive org.enclavisor.image;
   requires transitive org.junit.jupiter.api;

@@ -108,6 +108,11 @@ public final class Encls {
     return execute(number, r, memory.operands());
   }
 
+  /** The EPC page at an address, to be locked as another leaf would; null if the address is not in the EPC. */
+  public @Nullable EpcPage page(long address) {
+    return epc.resolve(address);
+  }
+
   /**
    * Executes a leaf.
    *
