@@ -145,13 +145,9 @@ public final class Encls {
       case ETRACKC -> Etrack.executeConcurrent(epc, r.rcx);
       case ELDBC -> eld(r, memory, true, true);
       case ELDUC -> eld(r, memory, false, true);
-      case ERDINFO -> cpu.has(SgxFeature.OVERSUB) ? Erdinfo.execute(epc, memory, r.rbx, r.rcx) : absent(leaf);
-      case EUPDATESVN -> cpu.has(SgxFeature.EUPDATESVN) ? Eupdatesvn.execute(epc, paging) : absent(leaf);
+      case ERDINFO -> Erdinfo.execute(epc, memory, r.rbx, r.rcx);
+      case EUPDATESVN -> Eupdatesvn.execute(epc, paging);
     };
-  }
-
-  private static Outcome absent(EnclsLeaf leaf) {
-    return Outcome.gp("ENCLS leaf " + leaf + ": not there");
   }
 
   private Outcome eld(EnclsRegisters r, Operands memory, boolean blocked, boolean codes) {

@@ -44,8 +44,7 @@ import org.jspecify.annotations.Nullable;
  * Enclavisor on one platform: the EPC, the enclaves in it, and the leaves. Thread-safe; has no threads of its own but
  * those that measure enclaves under construction.
  *
- * <p>The processor it plays has SGX1 without EGETKEY, paging and debugging: inside, EREPORT and EEXIT work, and every
- * other leaf of ENCLU gives #GP(0), as a leaf that a processor does not have.
+ * <p>{@link #cpuid} says what the processor has that it plays.
  */
 public final class Monitor implements SgxDevice {
   private static final int PAGE = 4096;
@@ -585,6 +584,11 @@ public final class Monitor implements SgxDevice {
    */
   public EnclaveCounts counts(EnclaveId id) {
     return EnclaveCounts.of(require(id));
+  }
+
+  /** What the processor that the monitor plays says of itself. */
+  public SgxCpuid cpuid() {
+    return SgxCpuid.of(config, platform.machine());
   }
 
   /** EPC pages in use by all enclaves and by paging itself; 0 if the EPC has no limit. */
