@@ -3,16 +3,20 @@ package org.enclavisor.monitor;
 import java.io.IOException;
 import java.nio.channels.ReadableByteChannel;
 import java.nio.channels.WritableByteChannel;
-import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.BitSet;
 import java.util.List;
 import java.util.OptionalLong;
 import java.util.concurrent.atomic.AtomicLong;
 import org.enclavisor.isa.Digest32;
 import org.enclavisor.monitor.epc.Epc;
+import org.enclavisor.monitor.epc.EpcmEntry;
+import org.enclavisor.monitor.epc.EpcmTable;
 import org.enclavisor.monitor.epc.SecsPage;
 import org.enclavisor.monitor.epc.TcsPage;
 import org.enclavisor.monitor.leaf.Cpu;
+import org.enclavisor.monitor.paging.PagedEnclave;
+import org.enclavisor.monitor.paging.Pager;
 import org.enclavisor.monitor.spi.Platform;
 import org.enclavisor.monitor.spi.PlatformException;
 import org.enclavisor.monitor.state.EnclaveManifest;
@@ -20,6 +24,7 @@ import org.enclavisor.monitor.state.EnclaveManifest.Instance;
 import org.enclavisor.monitor.state.EnclaveManifest.MachineNeeds;
 import org.enclavisor.monitor.state.EnclaveManifest.SecsState;
 import org.enclavisor.monitor.state.EnclaveManifest.ThreadState;
+import org.enclavisor.monitor.state.EntryRules;
 import org.enclavisor.monitor.state.StateProgress;
 import org.enclavisor.monitor.state.StateSummary;
 import org.enclavisor.monitor.state.StateWriter;
@@ -41,8 +46,6 @@ import org.jspecify.annotations.Nullable;
  * <p>Thread-safe. {@link #write} and {@link #restore} take long; they hold the lock of their enclave only.
  */
 public final class Checkpoints {
-  private static final int PAGE = 4096;
-
   /** How long a thread may take to come out: interrupts reach it at once, but it has to be given a processor. */
   private static final long PATIENCE_NANOS = 10_000_000_000L;
 
@@ -52,6 +55,7 @@ public final class Checkpoints {
   private final Cpu cpu;
   private final Epc epc;
   private final EnclaveTable enclaves;
+  private final @Nullable Pager pager;
   private final Lineages lineages;
 
   Checkpoints(
@@ -61,6 +65,7 @@ public final class Checkpoints {
       Cpu cpu,
       Epc epc,
       EnclaveTable enclaves,
+      @Nullable Pager pager,
       AtomicLong nextInstance,
       AtomicLong nextEid) {
     this.monitor = monitor;
@@ -69,6 +74,7 @@ public final class Checkpoints {
     this.cpu = cpu;
     this.epc = epc;
     this.enclaves = enclaves;
+    this.pager = pager;
     this.lineages = new Lineages(config.random(), nextInstance, nextEid);
   }
 
@@ -99,6 +105,9 @@ public final class Checkpoints {
         throw wrongState(enclave, EnclaveState.STOPPED, enclave.life.state());
       }
       enclave.tables().flush();
+      if (pager != null) {
+        enclave.tables().withdrawAll(); // pages may have to go meanwhile
+      }
       enclave.space().quiesce();
       enclave.standing = true;
       lineages.name(id, enclave.secs().eid());
@@ -200,10 +209,44 @@ public final class Checkpoints {
   private StateSummary write(
       Enclave enclave, WritableByteChannel to, BitSet pages, @Nullable Digest32 continues, StateProgress progress)
       throws IOException {
-    try (StateWriter writer = new StateWriter(to)) {
-      SecsPage secs = enclave.secs();
-      return writer.write(
-          manifest(enclave), secs.pages(), enclave.host.all(secs.size() / PAGE), secs.memory().segment(), pages, continues, progress);
+    try (StateWriter writer = new StateWriter(to, progress)) {
+      PagedEnclave paged = enclave.paged();
+      EpcmTable entries = enclave.secs().pages();
+      long content = pager == null || paged == null ? pages.cardinality() : pager.held(paged);
+      writer.begin(manifest(enclave), enclave.host.all(entries.pages()), content, continues);
+      if (pager == null || paged == null) {
+        for (long page = entries.nextValid(0); page >= 0; page = entries.nextValid(page + 1)) {
+          writer.drain(page);
+          tell(writer, enclave, page, pages.get((int) page));
+        }
+      } else {
+        Pager all = pager;
+        for (long next = all.next(paged, 0); next >= 0; next = all.next(paged, next + 1)) {
+          long page = next;
+          writer.drain(page);
+          // What is evicted has content for all that is known.
+          boolean holding = pages.get((int) page) || !EpcmEntry.valid(entries.bits(page));
+          all.visit(paged, page, () -> tell(writer, enclave, page, holding));
+        }
+      }
+      return writer.end();
+    }
+  }
+
+  private static void tell(StateWriter writer, Enclave enclave, long page, boolean holding) {
+    SecsPage secs = enclave.secs();
+    int bits = secs.pages().bits(page);
+    if (!EpcmEntry.valid(bits)) {
+      return;
+    }
+    writer.entry(page, bits, secs.pages().epoch(page));
+    TcsPage tcs = EntryRules.needsThread(bits) ? secs.threads().get(page) : null;
+    if (tcs != null) {
+      byte[] bytes = Arrays.copyOf(tcs.bytes(), ThreadState.TCS_BYTES);
+      writer.thread(new ThreadState(page, bytes, tcs.savedFsBase, tcs.savedGsBase, tcs.savedTf));
+    }
+    if (holding && EntryRules.mayHold(bits)) {
+      writer.content(page, secs.memory().segment());
     }
   }
 
@@ -213,13 +256,13 @@ public final class Checkpoints {
    * the same if both monitors have the same {@link MonitorConfig#root}.
    *
    * @param full a stream of {@link #write}
-   * @param changes streams of {@link #writeChanges}, in their order, none left out
+   * @param changes streams of {@link #writeChanges}, in their order, none left out; only where the EPC has no limit
    * @throws org.enclavisor.monitor.state.MalformedStateException if one of them is no such stream; nothing is left of it
    * @throws PlatformException if the machine fails on the way; nothing is left of it
    */
   public RestoreOutcome restore(ReadableByteChannel full, List<ReadableByteChannel> changes, StateProgress progress)
       throws IOException {
-    try (Restoration restoration = new Restoration(platform, config, cpu, epc, lineages, enclaves, progress)) {
+    try (Restoration restoration = new Restoration(monitor, platform, config, cpu, epc, pager, lineages, enclaves, progress)) {
       String refusal = restoration.read(full);
       for (ReadableByteChannel change : changes) {
         if (refusal == null) {
@@ -270,16 +313,6 @@ public final class Checkpoints {
             context == 0 || context == secs.address() ? OptionalLong.empty() : OptionalLong.of(context),
             secs.virtualChildren().get(),
             secs.isvFamilyId(),
-            secs.isvExtProdId()),
-        threads(secs));
-  }
-
-  private static List<ThreadState> threads(SecsPage secs) {
-    var threads = new ArrayList<ThreadState>();
-    for (TcsPage tcs : secs.threads().all()) {
-      byte[] bytes = java.util.Arrays.copyOf(tcs.bytes(), ThreadState.TCS_BYTES);
-      threads.add(new ThreadState(tcs.page, bytes, tcs.savedFsBase, tcs.savedGsBase, tcs.savedTf));
-    }
-    return threads;
+            secs.isvExtProdId()));
   }
 }

@@ -106,7 +106,7 @@ public final class Monitor implements SgxDevice {
     this.dynamic = new DynamicMemory(cpu.has(SgxFeature.SGX2), systemLeaves(), pager);
     FaultService faults = new FaultService(cpu.has(SgxFeature.SGX2), systemLeaves(), pager, events);
     this.entryPath = new EntryPath(cpu, gate, faults, events, this::died);
-    this.checkpoints = new Checkpoints(this, platform, config, cpu, epc, enclaves, nextInstance, nextEid);
+    this.checkpoints = new Checkpoints(this, platform, config, cpu, epc, enclaves, pager, nextInstance, nextEid);
   }
 
   private Pager pager(EpcLimit limit) {
@@ -187,7 +187,7 @@ public final class Monitor implements SgxDevice {
     return new CreateOutcome.Created(id, page.base());
   }
 
-  private PagedEnclave.Care care(Enclave enclave) {
+  PagedEnclave.Care care(Enclave enclave) {
     return new PagedEnclave.Care() {
       @Override
       public void withdraw(long[] pages, int count) {

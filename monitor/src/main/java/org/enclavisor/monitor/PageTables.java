@@ -190,9 +190,21 @@ final class PageTables implements Translations {
     try {
       Runs runs = new Runs(false);
       for (int i = 0; i < count; i++) {
-        runs.add(pages[i], pages[i] + 1, 0);
+        if (entries.granted(pages[i]) != 0) {
+          runs.add(pages[i], pages[i] + 1, 0);
+        }
       }
       runs.flush();
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  /** Takes it away from all pages, so that nothing is left to be taken while the machine stands still. */
+  void withdrawAll() {
+    lock.lock();
+    try {
+      grant(0, entries.pages(), 0);
     } finally {
       lock.unlock();
     }

@@ -15,6 +15,7 @@ import org.enclavisor.isa.Id16;
 import org.enclavisor.isa.Secs;
 import org.enclavisor.monitor.state.EnclaveManifest.MachineNeeds;
 import org.enclavisor.monitor.state.EnclaveManifest.Mapping;
+import org.enclavisor.monitor.state.EnclaveManifest.ThreadState;
 import org.enclavisor.monitor.state.StateProgress;
 import org.enclavisor.monitor.state.StateReader;
 
@@ -39,22 +40,28 @@ record StateView(
   static StateView of(byte[] stream) {
     try (var reader = new StateReader(Channels.newChannel(new ByteArrayInputStream(stream)))) {
       var manifest = reader.manifest();
+      var mappings = reader.mappings();
       var threads = new ArrayList<String>();
-      manifest.threads().forEach(t -> threads.add(
-          t.page() + " " + HexFormat.of().formatHex(t.tcs()) + " "
-              + Arrays.asList(t.savedFsBase(), t.savedGsBase(), t.savedTf())));
       var entries = new TreeMap<Long, String>();
       var bits = new TreeMap<Long, Integer>();
-      reader.entries((page, count, entry, epoch) -> {
-        for (long i = page; i < page + count; i++) {
-          entries.put(i, entry + " " + epoch);
-          bits.put(i, entry);
-        }
-      });
-      var mappings = reader.mappings();
       var content = new TreeMap<Long, String>();
       reader.content(
           new StateReader.PageSink() {
+            @Override
+            public void entries(long page, long count, int entry, long epoch) {
+              for (long i = page; i < page + count; i++) {
+                entries.put(i, entry + " " + epoch);
+                bits.put(i, entry);
+              }
+            }
+
+            @Override
+            public void thread(ThreadState t) {
+              threads.add(
+                  t.page() + " " + HexFormat.of().formatHex(t.tcs()) + " "
+                      + Arrays.asList(t.savedFsBase(), t.savedGsBase(), t.savedTf()));
+            }
+
             @Override
             public int bits(long page) {
               return bits.getOrDefault(page, 0);

@@ -43,6 +43,22 @@ final class PageStates {
     chunk[(int) (page % CHUNK)] = state;
   }
 
+  /** The first page in the pager's care from this one on, or −1. */
+  long next(long page) {
+    long at = page;
+    while (at / CHUNK < chunks.length) {
+      int[] chunk = chunks[(int) (at / CHUNK)];
+      if (chunk == null) {
+        at = (at / CHUNK + 1) * CHUNK;
+      } else if (chunk[(int) (at % CHUNK)] != NONE) {
+        return at;
+      } else {
+        at++;
+      }
+    }
+    return -1;
+  }
+
   static boolean resident(int state) {
     return state == ACTIVE || state == INACTIVE || state == BLOCKED;
   }

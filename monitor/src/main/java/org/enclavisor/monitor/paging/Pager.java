@@ -178,6 +178,50 @@ public final class Pager implements AutoCloseable {
     }
   }
 
+  /** The first page in the pager's care from this one on, wherever it is; −1 if there is none. */
+  public long next(PagedEnclave enclave, long page) {
+    lock.lock();
+    try {
+      return enclave.states.next(page);
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  /** How many pages are in its care, wherever they are. */
+  public long held(PagedEnclave enclave) {
+    lock.lock();
+    try {
+      long held = 0;
+      for (long page = enclave.states.next(0); page >= 0; page = enclave.states.next(page + 1)) {
+        held++;
+      }
+      return held;
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  /**
+   * Does something with a page that is in the EPC meanwhile: brought back, if it was not there.
+   *
+   * @param action has to be quick, for everybody who needs a page waits for it
+   * @return false if the pager knows of no such page
+   * @throws PagingException if it cannot be brought in now
+   */
+  public boolean visit(PagedEnclave enclave, long page, Runnable action) {
+    lock.lock();
+    try {
+      boolean there = load(enclave, page);
+      if (there) {
+        action.run();
+      }
+      return there;
+    } finally {
+      lock.unlock();
+    }
+  }
+
   private void bring(PagedEnclave enclave, long page, int slot) {
     makeRoom(1);
     while (!budget.hasRoom(swap.pagesFor(enclave, slot))) {

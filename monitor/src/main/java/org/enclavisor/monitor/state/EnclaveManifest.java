@@ -6,17 +6,13 @@ import org.enclavisor.isa.Id16;
 import org.enclavisor.isa.Secs;
 
 /**
- * All of an enclave's state but its EPCM entries and the bytes of its pages.
+ * All of an enclave's state that is not of a single page.
  *
  * @param instance which enclave
  * @param machine what it needs of a machine
  * @param secs the SECS
- * @param threads the TCS pages, by page number
  */
-public record EnclaveManifest(Instance instance, MachineNeeds machine, SecsState secs, List<ThreadState> threads) {
-  public EnclaveManifest {
-    threads = List.copyOf(threads);
-  }
+public record EnclaveManifest(Instance instance, MachineNeeds machine, SecsState secs) {
 
   /**
    * Which enclave, and which life of it.

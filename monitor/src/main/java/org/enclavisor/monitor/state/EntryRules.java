@@ -5,7 +5,7 @@ import org.enclavisor.monitor.epc.EpcmEntry;
 import org.jspecify.annotations.Nullable;
 
 /** What an EPCM entry of an ELRANGE can be, as EADD, EAUG, EMODPR, EMODT, EACCEPT and EBLOCK leave it. */
-final class EntryRules {
+public final class EntryRules {
   private static final int BITS = 0x7FF;
   private static final int TYPE_SHIFT = 4;
 
@@ -41,14 +41,14 @@ final class EntryRules {
   }
 
   /** Whether a page of such an entry can have bytes other than zero in the enclave's memory. */
-  static boolean mayHold(int bits) {
+  public static boolean mayHold(int bits) {
     return EpcmEntry.valid(bits)
         && !EpcmEntry.pending(bits)
         && (!EpcmEntry.is(bits, PageType.TCS) || EpcmEntry.modified(bits));
   }
 
   /** Whether the monitor has to have a TCS of its own for the page. */
-  static boolean needsThread(int bits) {
+  public static boolean needsThread(int bits) {
     return EpcmEntry.is(bits, PageType.TCS) && !EpcmEntry.modified(bits);
   }
 }

@@ -2,7 +2,10 @@ package org.enclavisor.monitor.state;
 
 import org.jspecify.annotations.Nullable;
 
-/** What a stream is made of, in this order. */
+/**
+ * What a stream is made of, in this order; but that the four kinds from {@link #ENTRIES} to {@link #PAGES} follow each other
+ * in any order, each by ascending page numbers.
+ */
 public enum Section {
   /** Magic, version, kind; before the first section proper, and without a tag of its own. */
   HEADER(0, false),
@@ -12,12 +15,12 @@ public enum Section {
   MACHINE(2, false),
   /** The SECS with its hidden fields. */
   SECS(3, false),
-  /** The TCS pages with their hidden fields. */
-  THREADS(4, true),
-  /** The valid EPCM entries, in runs. */
-  ENTRIES(5, true),
   /** What the host's mappings allow, in runs. */
-  MAPPINGS(6, true),
+  MAPPINGS(4, true),
+  /** Valid EPCM entries, in runs; before what else there is of their pages. */
+  ENTRIES(5, true),
+  /** TCS pages with their hidden fields. */
+  THREADS(6, true),
   /** Pages that were something and are zero now: in a stream of changes only. */
   ZEROES(7, true),
   /** Bytes of pages that are not zero. */
@@ -46,6 +49,11 @@ public enum Section {
   /** Whether there may be none or several, one after the other. */
   boolean repeats() {
     return repeats;
+  }
+
+  /** Sections of a rank follow each other in any order. */
+  int rank() {
+    return Math.min(tag, tag >= ENTRIES.tag && tag <= PAGES.tag ? ENTRIES.tag : END.tag);
   }
 
   static @Nullable Section of(int tag) {

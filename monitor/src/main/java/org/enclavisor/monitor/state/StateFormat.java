@@ -28,6 +28,10 @@ final class StateFormat {
 
   static final int THREAD_BYTES = 8 + TCS_BYTES + 3 * 8;
   static final int MAX_THREADS = 1 << 14;
+
+  /** Records that a writer collects before it makes a section of them. */
+  static final int RECORDS = 1 << 10;
+
   static final int ENTRY_BYTES = 8 + 8 + 8;
   static final int MAPPING_BYTES = 8 + 8;
   static final int MAX_MAPPINGS = 1 << 20;

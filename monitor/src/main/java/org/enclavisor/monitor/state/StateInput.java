@@ -38,7 +38,7 @@ final class StateInput {
     if (section == null) {
       throw new MalformedStateException(after, "next section", at, "a tag of 1 to " + Section.END.tag(), "" + tag);
     }
-    if (section.compareTo(after) < 0 || section == after && !section.repeats()) {
+    if (section.rank() < after.rank() || section == after && !section.repeats()) {
       throw new MalformedStateException(section, "tag", at, "a section after " + after, section.toString());
     }
     Section next = required(after);

@@ -18,10 +18,8 @@ import org.enclavisor.isa.Attributes;
 import org.enclavisor.isa.Digest32;
 import org.enclavisor.isa.Id16;
 import org.enclavisor.isa.MalformedStructureException;
-import org.enclavisor.isa.PageType;
 import org.enclavisor.isa.Secs;
 import org.enclavisor.isa.Tcs;
-import org.enclavisor.monitor.epc.EpcmEntry;
 import org.enclavisor.monitor.state.EnclaveManifest.Component;
 import org.enclavisor.monitor.state.EnclaveManifest.Instance;
 import org.enclavisor.monitor.state.EnclaveManifest.MachineNeeds;
@@ -30,8 +28,8 @@ import org.enclavisor.monitor.state.EnclaveManifest.SecsState;
 import org.enclavisor.monitor.state.EnclaveManifest.ThreadState;
 
 /**
- * Reads a stream that may have been made by anybody: {@link #manifest}, {@link #entries}, {@link #mappings} and {@link
- * #content}, in this order and each once. Every method throws {@link MalformedStateException} at the first thing that
+ * Reads a stream that may have been made by anybody: {@link #manifest}, {@link #mappings} and {@link #content}, in this
+ * order and each once. Every method throws {@link MalformedStateException} at the first thing that
  * no enclave's state can be; what was handed over before is worth something only when {@link #content} has returned,
  * since the digest comes last. Confined to one thread.
  */
@@ -41,15 +39,19 @@ public final class StateReader implements AutoCloseable {
   private static final int MAX_PROCESSORS = 1 << 16;
   private static final long TF = 1 << 8;
 
-  /** Told of the valid entries, in runs, by page number. */
-  public interface EntrySink {
-    /** @param bits as in {@link org.enclavisor.monitor.epc.EpcmEntry} */
-    void run(long page, long count, int bits, long epoch);
-  }
-
-  /** Told of content, by page number; of pages only that {@link #bits} says can have some. */
+  /** Told of pages. Each kind of news comes by ascending page numbers; a page's entry comes before its content. */
   public interface PageSink {
-    /** The entry of a page, as it was told to the {@link EntrySink}. */
+    /**
+     * Entries that are valid and alike.
+     *
+     * @param bits as in {@link org.enclavisor.monitor.epc.EpcmEntry}
+     */
+    void entries(long page, long count, int bits, long epoch);
+
+    /** A TCS. */
+    void thread(ThreadState thread);
+
+    /** The entry of a page, as it was told to {@link #entries}; 0 if it was not. */
     int bits(long page);
 
     /** Pages that are zero now, whatever they were in the stream before. */
@@ -67,7 +69,16 @@ public final class StateReader implements AutoCloseable {
   private long pages;
   private long epoch;
   private long contentPages;
+  private boolean debug;
+  private final NavigableSet<Long> tcsPages = new TreeSet<>();
   private final NavigableSet<Long> threadPages = new TreeSet<>();
+
+  // Where each kind of news goes on.
+  private long nextEntry;
+  private long nextThread;
+  private long nextZero;
+  private long nextPage;
+  private long contentDone;
 
   /** Reads the header. Does not own the channel, and reads no further than the state's last byte. */
   public StateReader(ReadableByteChannel channel) throws IOException {
@@ -104,17 +115,12 @@ public final class StateReader implements AutoCloseable {
     return kind == StateFormat.KIND_FULL ? Optional.empty() : Optional.of(before);
   }
 
-  /** Whether a page with such an entry can have bytes other than zero in the enclave's memory. */
-  public static boolean mayHold(int bits) {
-    return EntryRules.mayHold(bits);
-  }
-
   /** The digest of the stream that this one holds the changes to; empty of one that stands alone. */
   public Optional<Digest32> continues() {
     return continues;
   }
 
-  /** All but entries, mappings and content. */
+  /** What is not of a single page. */
   public EnclaveManifest manifest() throws IOException {
     Instance instance = instance();
     StateCursor machine = next(StateFormat.MACHINE_PREFIX, Section.MAX_BYTES);
@@ -137,8 +143,9 @@ public final class StateReader implements AutoCloseable {
       throw machine.malformed("untrusted memory beside the ELRANGE", "both at 0x%x".formatted(untrustedBase));
     }
     head = in.head(Section.SECS);
+    debug = secs.secs().attributes().has(Attributes.DEBUG);
     return new EnclaveManifest(
-        instance, new MachineNeeds(untrustedBase, untrustedBytes, maxThreads, components), secs, threads(secs));
+        instance, new MachineNeeds(untrustedBase, untrustedBytes, maxThreads, components), secs);
   }
 
   private StateCursor next(int least, int most) throws IOException {
@@ -213,31 +220,6 @@ public final class StateReader implements AutoCloseable {
         secs, eid, epoch, context == 0 ? OptionalLong.empty() : OptionalLong.of(context), children, family, product);
   }
 
-  private List<ThreadState> threads(SecsState secs) throws IOException {
-    var threads = new ArrayList<ThreadState>();
-    long last = -1;
-    for (; head.section() == Section.THREADS; head = in.head(Section.THREADS)) {
-      StateCursor cursor = in.payload(head);
-      while (cursor.hasMore()) {
-        last = cursor.between("page", last + 1, pages - 1);
-        if (threads.size() == StateFormat.MAX_THREADS) {
-          throw cursor.malformed("at most " + StateFormat.MAX_THREADS + " threads", "one more");
-        }
-        byte[] tcs = cursor.bytes("TCS", StateFormat.TCS_BYTES);
-        check(cursor, tcs, secs.secs().attributes().has(Attributes.DEBUG));
-        long fs = cursor.u64("savedFsBase");
-        long gs = cursor.u64("savedGsBase");
-        long tf = cursor.u64("savedTf");
-        if ((tf & ~TF) != 0) {
-          throw cursor.malformed("0 or 0x100", "0x%x".formatted(tf));
-        }
-        threadPages.add(last);
-        threads.add(new ThreadState(last, tcs, fs, gs, tf));
-      }
-    }
-    return threads;
-  }
-
   /** What EADD, EDBGWR and AEX can have made of a TCS; EENTER asks the rest. */
   private static void check(StateCursor cursor, byte[] bytes, boolean debug) {
     ByteBuffer tcs = ByteBuffer.wrap(bytes).order(java.nio.ByteOrder.LITTLE_ENDIAN);
@@ -253,42 +235,6 @@ public final class StateReader implements AutoCloseable {
     if (Integer.compareUnsigned(cssa, nssa) > 0) {
       throw cursor.malformed(
           ".CSSA", "at most NSSA=" + Integer.toUnsignedString(nssa), Integer.toUnsignedString(cssa));
-    }
-  }
-
-  /** Hands all valid entries over. */
-  public void entries(EntrySink sink) throws IOException {
-    long next = 0;
-    long threads = 0;
-    for (; head.section() == Section.ENTRIES; head = in.head(Section.ENTRIES)) {
-      StateCursor cursor = in.payload(head);
-      while (cursor.hasMore()) {
-        long page = cursor.between("page", next, pages - 1);
-        long count = cursor.between("count", 1, pages - page);
-        long word = cursor.u64("entry");
-        int bits = (int) (word & (1 << StateFormat.EPOCH_SHIFT) - 1);
-        String complaint = EntryRules.complaint(bits);
-        if (complaint != null) {
-          throw cursor.malformed(complaint, "0x%x".formatted(bits));
-        }
-        long stamp = word >>> StateFormat.EPOCH_SHIFT;
-        if (stamp > epoch) {
-          throw cursor.malformed("an epoch of at most " + epoch, "" + stamp);
-        }
-        if (EpcmEntry.is(bits, PageType.TCS)) {
-          int there = threadPages.subSet(page, page + count).size();
-          if (EntryRules.needsThread(bits) && there != count) {
-            throw cursor.malformed("a TCS for each of %d pages among the threads".formatted(count), "" + there);
-          }
-          threads += there;
-        }
-        sink.run(page, count, bits, stamp);
-        next = page + count;
-      }
-    }
-    if (threads != threadPages.size()) {
-      throw new MalformedStateException(
-          Section.ENTRIES, "PT_TCS", head.offset(), threadPages.size() + " as there are threads", "" + threads);
     }
   }
 
@@ -314,47 +260,26 @@ public final class StateReader implements AutoCloseable {
     return mappings;
   }
 
-  /** Hands all content over, and then compares the digest, which it returns. */
+  /** Hands all pages over, and then compares the digest, which it returns. */
   public Digest32 content(PageSink sink, StateProgress progress) throws IOException {
-    long next = 0;
-    for (; head.section() == Section.ZEROES; head = in.head(Section.ZEROES)) {
+    while (head.section() != Section.END) {
       StateCursor cursor = in.payload(head);
-      while (cursor.hasMore()) {
-        long page = cursor.between("page", next, pages - 1);
-        if (continues.isEmpty()) {
-          throw cursor.malformed("no zero pages where nothing was before", "0x%x".formatted(page));
+      switch (head.section()) {
+        case ENTRIES -> entries(cursor, sink);
+        case THREADS -> threads(cursor, sink);
+        case ZEROES -> zeroes(cursor, sink);
+        case PAGES -> {
+          pages(cursor, sink);
+          progress.pages(contentDone, contentPages);
         }
-        long count = cursor.between("count", 1, pages - page);
-        sink.zero(page, count);
-        next = page + count;
+        case HEADER, INSTANCE, MACHINE, SECS, MAPPINGS, END -> throw new IllegalStateException("read before");
       }
+      head = in.head(head.section());
     }
-    long done = 0;
-    next = 0;
-    for (; head.section() == Section.PAGES; head = in.head(Section.PAGES)) {
-      StateCursor cursor = in.payload(head);
-      long page = cursor.between("page", next, pages - 1);
-      int count = cursor.u32("count");
-      if (count < 1 || count > StateFormat.MAX_PAGES || count > pages - page || count > contentPages - done) {
-        throw cursor.malformed("up to %d pages".formatted(StateFormat.MAX_PAGES), "" + count);
-      }
-      for (long held = page; held < page + count; held++) {
-        if (!EntryRules.mayHold(sink.bits(held))) {
-          throw cursor.malformed("pages that can have content", "page " + held);
-        }
-      }
-      if (cursor.u32("reserved") != 0) {
-        throw cursor.malformed("0", "something else");
-      }
-      cursor.rest("bytes", (long) count * PAGE);
-      sink.fill(page, room.asSlice(StateFormat.PAGES_PREFIX, (long) count * PAGE));
-      next = page + count;
-      done += count;
-      progress.pages(done, contentPages);
-    }
-    if (done != contentPages) {
+    if (!threadPages.equals(tcsPages)) {
       throw new MalformedStateException(
-          Section.PAGES, "pages", head.offset(), contentPages + " as MACHINE says", "" + done);
+          Section.END, "threads", head.offset(), "a TCS for each of the PT_TCS pages " + brief(tcsPages),
+          "those of " + brief(threadPages));
     }
     byte[][] digests = in.digests(head);
     if (!Arrays.equals(digests[0], digests[1])) {
@@ -363,6 +288,89 @@ public final class StateReader implements AutoCloseable {
           Digest32.of(digests[1]).toString());
     }
     return Digest32.of(digests[0]);
+  }
+
+  private static String brief(NavigableSet<Long> pages) {
+    return pages.size() <= 8 ? pages.toString() : pages.size() + " from " + pages.first() + " on";
+  }
+
+  private void entries(StateCursor cursor, PageSink sink) {
+    while (cursor.hasMore()) {
+      long page = cursor.between("page", nextEntry, pages - 1);
+      long count = cursor.between("count", 1, pages - page);
+      long word = cursor.u64("entry");
+      int bits = (int) (word & (1 << StateFormat.EPOCH_SHIFT) - 1);
+      String complaint = EntryRules.complaint(bits);
+      if (complaint != null) {
+        throw cursor.malformed(complaint, "0x%x".formatted(bits));
+      }
+      long stamp = word >>> StateFormat.EPOCH_SHIFT;
+      if (stamp > epoch) {
+        throw cursor.malformed("an epoch of at most " + epoch, "" + stamp);
+      }
+      if (EntryRules.needsThread(bits)) {
+        if (count > StateFormat.MAX_THREADS - tcsPages.size()) {
+          throw cursor.malformed("at most %d threads".formatted(StateFormat.MAX_THREADS), count + " more");
+        }
+        for (long tcs = page; tcs < page + count; tcs++) {
+          tcsPages.add(tcs);
+        }
+      }
+      sink.entries(page, count, bits, stamp);
+      nextEntry = page + count;
+    }
+  }
+
+  private void threads(StateCursor cursor, PageSink sink) {
+    while (cursor.hasMore()) {
+      long page = cursor.between("page", nextThread, pages - 1);
+      if (!tcsPages.contains(page)) {
+        throw cursor.malformed("a page whose entry is PT_TCS", "page " + page);
+      }
+      byte[] tcs = cursor.bytes("TCS", StateFormat.TCS_BYTES);
+      check(cursor, tcs, debug);
+      long fs = cursor.u64("savedFsBase");
+      long gs = cursor.u64("savedGsBase");
+      long tf = cursor.u64("savedTf");
+      if ((tf & ~TF) != 0) {
+        throw cursor.malformed("0 or 0x100", "0x%x".formatted(tf));
+      }
+      threadPages.add(page);
+      sink.thread(new ThreadState(page, tcs, fs, gs, tf));
+      nextThread = page + 1;
+    }
+  }
+
+  private void zeroes(StateCursor cursor, PageSink sink) {
+    while (cursor.hasMore()) {
+      long page = cursor.between("page", nextZero, pages - 1);
+      if (continues.isEmpty()) {
+        throw cursor.malformed("no zero pages where nothing was before", "0x%x".formatted(page));
+      }
+      long count = cursor.between("count", 1, pages - page);
+      sink.zero(page, count);
+      nextZero = page + count;
+    }
+  }
+
+  private void pages(StateCursor cursor, PageSink sink) {
+    long page = cursor.between("page", nextPage, pages - 1);
+    int count = cursor.u32("count");
+    if (count < 1 || count > StateFormat.MAX_PAGES || count > pages - page || count > contentPages - contentDone) {
+      throw cursor.malformed("up to %d pages".formatted(StateFormat.MAX_PAGES), "" + count);
+    }
+    for (long held = page; held < page + count; held++) {
+      if (!EntryRules.mayHold(sink.bits(held))) {
+        throw cursor.malformed("pages that can have content", "page " + held);
+      }
+    }
+    if (cursor.u32("reserved") != 0) {
+      throw cursor.malformed("0", "something else");
+    }
+    cursor.rest("bytes", (long) count * PAGE);
+    sink.fill(page, room.asSlice(StateFormat.PAGES_PREFIX, (long) count * PAGE));
+    nextPage = page + count;
+    contentDone += count;
   }
 
   @Override

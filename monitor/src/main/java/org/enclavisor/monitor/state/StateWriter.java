@@ -9,11 +9,9 @@ import java.lang.foreign.ValueLayout;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.channels.WritableByteChannel;
-import java.util.BitSet;
 import java.util.List;
 import org.enclavisor.isa.Digest32;
 import org.enclavisor.isa.Id16;
-import org.enclavisor.monitor.epc.EpcmTable;
 import org.enclavisor.monitor.state.EnclaveManifest.Component;
 import org.enclavisor.monitor.state.EnclaveManifest.Mapping;
 import org.enclavisor.monitor.state.EnclaveManifest.SecsState;
@@ -21,189 +19,205 @@ import org.enclavisor.monitor.state.EnclaveManifest.ThreadState;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Writes the state of an enclave that stands still, section by section: its size does not matter to the heap. Confined
- * to one thread.
+ * Writes the state of an enclave that stands still, page by page in ascending order: its size does not matter to the
+ * heap. {@link #begin}; for each page {@link #entry}, {@link #thread} or {@link #content} as it has them, and then {@link
+ * #drain}; {@link #end}. Only begin, drain and end write to the channel. Confined to one thread.
  */
 public final class StateWriter implements AutoCloseable {
   private static final MemorySegment ZERO = MemorySegment.ofArray(new byte[PAGE]).asReadOnly();
 
   private final Arena arena = Arena.ofConfined();
   private final MemorySegment room = arena.allocate(Section.MAX_BYTES, PAGE);
-  private final ByteBuffer buffer = room.asByteBuffer().order(ByteOrder.LITTLE_ENDIAN);
+  private final ByteBuffer pages = room.asByteBuffer().order(ByteOrder.LITTLE_ENDIAN);
+  private final ByteBuffer entries = buffer(StateFormat.ENTRY_BYTES);
+  private final ByteBuffer threads = buffer(StateFormat.THREAD_BYTES);
+  private final ByteBuffer zeroes = buffer(StateFormat.RUN_BYTES);
   private final StateOutput out;
+  private final StateProgress progress;
+  private boolean changes;
+  private long atMost;
+  private long written;
+
+  // The run of entries, of zero pages, and of pages with bytes that is being collected.
+  private long entryFrom;
+  private long entryCount;
+  private long entryWord;
+  private long zeroFrom;
+  private long zeroCount;
+  private long pageFrom;
+  private int pageCount;
 
   /** Does not own the channel. */
-  public StateWriter(WritableByteChannel channel) {
-    out = new StateOutput(channel);
+  public StateWriter(WritableByteChannel channel, StateProgress progress) {
+    this.out = new StateOutput(channel);
+    this.progress = progress;
+  }
+
+  private static ByteBuffer buffer(int record) {
+    return ByteBuffer.allocate(record * StateFormat.RECORDS).order(ByteOrder.LITTLE_ENDIAN);
   }
 
   /**
-   * Writes it all.
+   * Writes what comes before the pages.
    *
-   * @param entries the EPCM entries
    * @param mappings the host's, by page number, the first of page 0
-   * @param memory the bytes of the ELRANGE
-   * @param candidates pages that may have something to tell: with content, or, of changes, written since then
+   * @param contentPages how many pages may have content
    * @param continues digest of the stream that this one goes on from; null of one that stands alone
    */
-  public StateSummary write(
-      EnclaveManifest manifest,
-      EpcmTable entries,
-      List<Mapping> mappings,
-      MemorySegment memory,
-      BitSet candidates,
-      @Nullable Digest32 continues,
-      StateProgress progress)
+  public void begin(
+      EnclaveManifest manifest, List<Mapping> mappings, long contentPages, @Nullable Digest32 continues)
       throws IOException {
-    BitSet content = (BitSet) candidates.clone();
-    for (int page = content.nextSetBit(0); page >= 0; page = content.nextSetBit(page + 1)) {
-      if (!EntryRules.mayHold(entries.bits(page))) {
-        content.clear(page);
-      }
-    }
-    BitSet zero = zeroes(memory, content);
-    content.andNot(zero);
-    header(continues);
-    manifest(manifest, content.cardinality());
-    entries(entries);
-    mappings(mappings);
-    if (continues != null) {
-      runs(zero);
-    }
-    pages(memory, content, progress);
-    byte[] digest = out.end();
-    return new StateSummary(out.bytes(), content.cardinality(), Digest32.of(digest));
-  }
-
-  private void header(@Nullable Digest32 continues) throws IOException {
+    changes = continues != null;
+    atMost = contentPages;
     ByteBuffer head = ByteBuffer.allocate(StateFormat.HEADER_BYTES).order(ByteOrder.LITTLE_ENDIAN);
     head.put(StateFormat.magic()).putInt(StateFormat.VERSION);
-    head.putInt(continues == null ? StateFormat.KIND_FULL : StateFormat.KIND_CHANGES);
+    head.putInt(changes ? StateFormat.KIND_CHANGES : StateFormat.KIND_FULL);
     head.put(continues == null ? new byte[StateFormat.DIGEST_BYTES] : continues.bytes());
     out.raw(head.flip());
+    manifest(manifest);
+    pages.clear();
+    for (Mapping mapping : mappings) {
+      if (pages.remaining() < StateFormat.MAPPING_BYTES) {
+        flush(Section.MAPPINGS, pages);
+      }
+      pages.putLong(mapping.page()).putLong(mapping.access());
+    }
+    flush(Section.MAPPINGS, pages);
   }
 
-  private void manifest(EnclaveManifest manifest, long contentPages) throws IOException {
+  private void manifest(EnclaveManifest manifest) throws IOException {
     EnclaveManifest.Instance instance = manifest.instance();
-    buffer.clear().put(instance.name().bytes()).putLong(instance.number());
-    buffer.putInt(instance.generation()).putInt(0);
-    out.section(Section.INSTANCE, buffer.flip());
-
+    pages.clear().put(instance.name().bytes()).putLong(instance.number());
+    pages.putInt(instance.generation()).putInt(0);
+    flush(Section.INSTANCE, pages);
     EnclaveManifest.MachineNeeds machine = manifest.machine();
-    buffer.clear().putLong(machine.untrustedBase()).putLong(machine.untrustedBytes());
-    buffer.putInt(machine.maxThreads()).putInt(machine.components().size()).putLong(contentPages);
+    pages.putLong(machine.untrustedBase()).putLong(machine.untrustedBytes());
+    pages.putInt(machine.maxThreads()).putInt(machine.components().size()).putLong(atMost);
     for (Component component : machine.components()) {
-      buffer.putInt(component.number()).putInt(component.offset()).putInt(component.bytes());
+      pages.putInt(component.number()).putInt(component.offset()).putInt(component.bytes());
     }
-    out.section(Section.MACHINE, buffer.flip());
-
+    flush(Section.MACHINE, pages);
     SecsState secs = manifest.secs();
-    buffer.clear().put(secs.secs().toBytes()).putLong(secs.eid()).putLong(secs.epoch());
-    buffer.putLong(secs.context().orElse(0)).putLong(secs.virtualChildren());
+    pages.put(secs.secs().toBytes()).putLong(secs.eid()).putLong(secs.epoch());
+    pages.putLong(secs.context().orElse(0)).putLong(secs.virtualChildren());
     put(secs.isvFamilyId());
     put(secs.isvExtProdId());
-    out.section(Section.SECS, buffer.flip());
-
-    buffer.clear();
-    for (ThreadState thread : manifest.threads()) {
-      room(StateFormat.THREAD_BYTES, Section.THREADS);
-      buffer.putLong(thread.page()).put(thread.tcs());
-      buffer.putLong(thread.savedFsBase()).putLong(thread.savedGsBase()).putLong(thread.savedTf());
-    }
-    flush(Section.THREADS);
+    flush(Section.SECS, pages);
   }
 
   private void put(Id16 id) {
-    buffer.put(id.bytes());
+    pages.put(id.bytes());
   }
 
-  /** Begins a new section if so many bytes do not fit into this one. */
-  private void room(int bytes, Section section) throws IOException {
-    if (buffer.remaining() < bytes) {
-      flush(section);
+  private void flush(Section section, ByteBuffer records) throws IOException {
+    records.flip();
+    if (records.hasRemaining()) {
+      out.section(section, records);
+    }
+    records.clear();
+  }
+
+  /** A valid entry; neighbours that are alike become one run. */
+  public void entry(long page, int bits, long epoch) {
+    long word = bits | epoch << StateFormat.EPOCH_SHIFT;
+    if (entryCount > 0 && word == entryWord && page == entryFrom + entryCount) {
+      entryCount++;
+      return;
+    }
+    endEntry();
+    entryFrom = page;
+    entryCount = 1;
+    entryWord = word;
+  }
+
+  private void endEntry() {
+    if (entryCount > 0) {
+      entries.putLong(entryFrom).putLong(entryCount).putLong(entryWord);
+    }
+    entryCount = 0;
+  }
+
+  /** The TCS of a page whose entry was told. */
+  public void thread(ThreadState thread) {
+    threads.putLong(thread.page()).put(thread.tcs());
+    threads.putLong(thread.savedFsBase()).putLong(thread.savedGsBase()).putLong(thread.savedTf());
+  }
+
+  /** The bytes of a page whose entry was told. Zeroes cost nothing. */
+  public void content(long page, MemorySegment memory) {
+    long at = page * PAGE;
+    boolean zero =
+        memory.get(ValueLayout.JAVA_BYTE, at) == 0
+            && MemorySegment.mismatch(memory, at, at + PAGE, ZERO, 0, PAGE) < 0;
+    if (zero) {
+      zero(page);
+      return;
+    }
+    if (pageCount == 0) {
+      pageFrom = page;
+    }
+    MemorySegment.copy(memory, at, room, StateFormat.PAGES_PREFIX + (long) pageCount * PAGE, PAGE);
+    pageCount++;
+  }
+
+  private void zero(long page) {
+    if (!changes) {
+      return;
+    }
+    if (zeroCount > 0 && page == zeroFrom + zeroCount) {
+      zeroCount++;
+      return;
+    }
+    endZeroes();
+    zeroFrom = page;
+    zeroCount = 1;
+  }
+
+  private void endZeroes() {
+    if (zeroCount > 0) {
+      zeroes.putLong(zeroFrom).putLong(zeroCount);
+    }
+    zeroCount = 0;
+  }
+
+  /**
+   * Writes what has been collected, if it is much.
+   *
+   * @param next the page that comes next
+   */
+  public void drain(long next) throws IOException {
+    boolean apart = pageCount > 0 && next != pageFrom + pageCount;
+    boolean full =
+        pageCount == StateFormat.MAX_PAGES
+            || entries.remaining() < 2 * StateFormat.ENTRY_BYTES
+            || threads.remaining() < StateFormat.THREAD_BYTES
+            || zeroes.remaining() < 2 * StateFormat.RUN_BYTES;
+    if (apart || full) {
+      drain();
     }
   }
 
-  private void flush(Section section) throws IOException {
-    buffer.flip();
-    if (buffer.hasRemaining()) {
-      out.section(section, buffer);
-    }
-    buffer.clear();
-  }
-
-  /** Neighbours that are alike become one run. */
-  private void entries(EpcmTable entries) throws IOException {
-    long from = 0;
-    long run = 0;
-    long word = 0;
-    for (long page = entries.nextValid(0); page >= 0; page = entries.nextValid(page + 1)) {
-      long now = entries.bits(page) | entries.epoch(page) << StateFormat.EPOCH_SHIFT;
-      if (run > 0 && now == word && page == from + run) {
-        run++;
-        continue;
-      }
-      entry(from, run, word);
-      from = page;
-      run = 1;
-      word = now;
-    }
-    entry(from, run, word);
-    flush(Section.ENTRIES);
-  }
-
-  private void entry(long page, long count, long word) throws IOException {
-    if (count > 0) {
-      room(StateFormat.ENTRY_BYTES, Section.ENTRIES);
-      buffer.putLong(page).putLong(count).putLong(word);
+  private void drain() throws IOException {
+    endEntry();
+    endZeroes();
+    flush(Section.ENTRIES, entries);
+    flush(Section.THREADS, threads);
+    flush(Section.ZEROES, zeroes);
+    if (pageCount > 0) {
+      pages.clear().putLong(pageFrom).putInt(pageCount).putInt(0);
+      pages.position(0).limit(StateFormat.PAGES_PREFIX + pageCount * PAGE);
+      out.section(Section.PAGES, pages);
+      written += pageCount;
+      pageCount = 0;
+      progress.pages(written, atMost);
     }
   }
 
-  private void mappings(List<Mapping> mappings) throws IOException {
-    for (Mapping mapping : mappings) {
-      room(StateFormat.MAPPING_BYTES, Section.MAPPINGS);
-      buffer.putLong(mapping.page()).putLong(mapping.access());
-    }
-    flush(Section.MAPPINGS);
-  }
-
-  private static BitSet zeroes(MemorySegment memory, BitSet content) {
-    BitSet zero = new BitSet();
-    for (int page = content.nextSetBit(0); page >= 0; page = content.nextSetBit(page + 1)) {
-      zero.set(page, isZero(memory, (long) page * PAGE));
-    }
-    return zero;
-  }
-
-  private static boolean isZero(MemorySegment memory, long at) {
-    return memory.get(ValueLayout.JAVA_BYTE, at) == 0
-        && MemorySegment.mismatch(memory, at, at + PAGE, ZERO, 0, PAGE) < 0;
-  }
-
-  private void runs(BitSet pages) throws IOException {
-    for (int from = pages.nextSetBit(0); from >= 0; from = pages.nextSetBit(from)) {
-      int to = pages.nextClearBit(from);
-      room(StateFormat.RUN_BYTES, Section.ZEROES);
-      buffer.putLong(from).putLong(to - from);
-      from = to;
-    }
-    flush(Section.ZEROES);
-  }
-
-  private void pages(MemorySegment memory, BitSet content, StateProgress progress) throws IOException {
-    long total = content.cardinality();
-    long done = 0;
-    for (int from = content.nextSetBit(0); from >= 0; from = content.nextSetBit(from)) {
-      int count = Math.min(content.nextClearBit(from) - from, StateFormat.MAX_PAGES);
-      buffer.clear().putLong(from).putInt(count).putInt(0);
-      long bytes = (long) count * PAGE;
-      MemorySegment.copy(memory, (long) from * PAGE, room, StateFormat.PAGES_PREFIX, bytes);
-      buffer.limit(StateFormat.PAGES_PREFIX + (int) bytes).position(0);
-      out.section(Section.PAGES, buffer);
-      done += count;
-      progress.pages(done, total);
-      from += count;
-    }
+  /** Writes the end. */
+  public StateSummary end() throws IOException {
+    drain();
+    byte[] digest = out.end();
+    return new StateSummary(out.bytes(), written, Digest32.of(digest));
   }
 
   @Override
