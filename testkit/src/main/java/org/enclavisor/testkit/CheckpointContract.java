@@ -23,11 +23,13 @@ import java.lang.foreign.MemorySegment;
 import java.nio.channels.Channels;
 import java.nio.channels.ReadableByteChannel;
 import java.util.ArrayList;
+import java.util.HexFormat;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
 import org.enclavisor.isa.GprSgx;
+import org.enclavisor.isa.Key128;
 import org.enclavisor.isa.Permissions;
 import org.enclavisor.isa.Vector;
 import org.enclavisor.monitor.EnclaveId;
@@ -38,6 +40,7 @@ import org.enclavisor.monitor.EnterOutcome.Exited;
 import org.enclavisor.monitor.EnterOutcome.Faulted;
 import org.enclavisor.monitor.EnterOutcome.Interrupted;
 import org.enclavisor.monitor.EnterOutcome.Refused;
+import org.enclavisor.monitor.EpcLimit;
 import org.enclavisor.monitor.Monitor;
 import org.enclavisor.monitor.MonitorConfig;
 import org.enclavisor.monitor.RestoreOutcome;
@@ -474,5 +477,94 @@ public abstract class CheckpointContract extends EnclaveFixture {
     assertThat(next.eenter(0, registers)).isEqualTo(Exited.INSTANCE);
     assertThat(counted(next, 0)).isEqualTo(10);
     assertThat(memory().get(JAVA_LONG, DATA + 8)).isEqualTo(15);
+  }
+
+  /** EGETKEY of a REPORT key, whose request is at a page of data and whose result goes to another. */
+  private static SampleEnclave.Builder keyed() {
+    return SampleEnclave.of(c -> c.mov(R8, RCX).mov(RBX, RDI).mov(RCX, RSI).enclu(1).mov(RBX, R8).enclu(4));
+  }
+
+  private static byte[] key(Living enclave) {
+    enclave.platform.last().enclave().set(JAVA_LONG, DATA + 0x1000, 3); // KEYREQUEST.KEYNAME: REPORT_KEY
+    var registers = host();
+    registers.rdi = enclave.loaded.base() + DATA + 0x1000;
+    registers.rsi = enclave.loaded.base() + DATA + 0x2000;
+    assertThat(enclave.eenter(0, registers)).isEqualTo(Exited.INSTANCE);
+    return enclave.bytes(DATA + 0x2000, 16);
+  }
+
+  /** What it sealed and what others report to it stays its own, where the root is the same. */
+  @Test
+  void keysAreThoseOfTheRoot() {
+    try (var root = Key128.of(Seeded.named("keysAreThoseOfTheRoot").bytes(Key128.BYTES));
+        var one = new WatchedPlatform(open());
+        var first = new Monitor(one, MonitorConfig.defaults().withRoot(root));
+        var two = new WatchedPlatform(open());
+        var second = new Monitor(two, MonitorConfig.defaults().withRoot(root))) {
+      Loaded loaded = load(first, one, keyed());
+      var enclave = new Living(one, first, loaded.id(), loaded);
+      byte[] key = key(enclave);
+      assertThat(key).isNotEqualTo(new byte[16]);
+      first.checkpoints().stop(enclave.id);
+      byte[] state = enclave.write();
+      first.remove(enclave.id);
+      assertThat(key(enclave.in(second, two, state))).isEqualTo(key);
+      assertThat(key(enclave.in(monitor(), platform(), state))).as("another root").isNotEqualTo(key);
+    }
+  }
+
+  private static Loaded load(Monitor monitor, WatchedPlatform platform, SampleEnclave.Builder builder) {
+    return builder.xfrm(platform.machine().xcr0()).build().load(monitor);
+  }
+
+  /** The EPC is smaller than the enclaves in it; what is evicted is part of the state all the same. */
+  @Test
+  void evictedPagesComeAlong() throws InterruptedException {
+    int enclaves = 6;
+    var seeded = Seeded.named("evictedPagesComeAlong");
+    var limited = MonitorConfig.defaults().withEpc(EpcLimit.of(120));
+    try (var one = new WatchedPlatform(open());
+        var first = new Monitor(one, limited);
+        var two = new WatchedPlatform(open());
+        var second = new Monitor(two, limited)) {
+      var living = new ArrayList<Living>();
+      var content = new ArrayList<byte[]>();
+      var guests = new ArrayList<Guest>();
+      for (int i = 0; i < enclaves; i++) {
+        Loaded loaded = load(first, one, counting().nssa(12));
+        living.add(new Living(one, first, loaded.id(), loaded));
+        content.add(seeded.bytes(YMM));
+        MemorySegment.copy(MemorySegment.ofArray(content.get(i)), 0, one.last().enclave(), DATA, YMM);
+        guests.add(new Guest(0, rounds() / 10));
+        guests.get(i).enter(living.get(i));
+      }
+      for (int life = 0; life < 2; life++) {
+        for (int i = 0; i < enclaves; i++) {
+          sleep(seeded.below(1_000_000));
+          Living enclave = living.get(i);
+          enclave.monitor.checkpoints().stop(enclave.id);
+          guests.get(i).stopped();
+          byte[] state = enclave.write();
+          var view = StateView.of(state);
+          assertThat(view.entries()).as("all pages, wherever they are").hasSize(4 + 4 + 1 + 13);
+          assertThat(view.threads()).hasSize(1);
+          enclave.monitor.remove(enclave.id);
+          living.set(i, enclave.in(life == 0 ? second : first, life == 0 ? two : one, state));
+          guests.get(i).enter(living.get(i));
+        }
+      }
+      guests.forEach(Guest::finish);
+      for (int i = 0; i < enclaves; i++) {
+        Living enclave = living.get(i);
+        enclave.monitor.checkpoints().stop(enclave.id);
+        var view = StateView.of(enclave.write());
+        String data = view.content().get(DATA / 4096);
+        assertThat(data).startsWith(HexFormat.of().formatHex(content.get(i)));
+        assertThat(data.substring(128)).startsWith(HexFormat.of().formatHex(content.get(i)));
+        var count = MemorySegment.ofArray(HexFormat.of().parseHex(data.substring(0x1000, 0x1010)));
+        assertThat(count.get(JAVA_LONG.withByteAlignment(1), 0)).isEqualTo(rounds() / 10);
+      }
+      assertThat(first.epcPages()).isLessThanOrEqualTo(120);
+    }
   }
 }
