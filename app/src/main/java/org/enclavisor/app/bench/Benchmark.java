@@ -26,6 +26,7 @@ public final class Benchmark {
     CALLS,
     LOAD,
     LEAVES,
+    PAGING,
     COMPUTE,
     WHOLE
   }
@@ -62,6 +63,7 @@ public final class Benchmark {
         case CALLS -> calls();
         case LOAD -> load();
         case LEAVES -> leaves();
+        case PAGING -> paging();
         case COMPUTE -> compute();
         case WHOLE -> whole();
       }
@@ -87,6 +89,12 @@ public final class Benchmark {
   private void leaves() throws Exception {
     try (Platform platform = stub(WaitPolicy.SAME_CORE)) {
       rows.addAll(new LeafBench(clock, platform).run());
+    }
+  }
+
+  private void paging() {
+    try (Platform platform = stub(WaitPolicy.SAME_CORE)) {
+      rows.addAll(new PagingBench(clock, platform).run());
     }
   }
 
