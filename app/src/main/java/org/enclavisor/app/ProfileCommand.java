@@ -14,6 +14,7 @@ import org.enclavisor.app.profile.Finding;
 import org.enclavisor.app.profile.Picture;
 import org.enclavisor.app.profile.Profile;
 import org.enclavisor.app.profile.Recorder;
+import org.enclavisor.app.profile.RecordingReader;
 import org.enclavisor.app.profile.Rules;
 import org.enclavisor.app.profile.TextView;
 import org.enclavisor.app.profile.Transitions;
@@ -40,7 +41,8 @@ import picocli.CommandLine.Option;
     mixinStandardHelpOptions = true,
     description = {
       "Run an enclave as 'run' does, and show its ECALLs, OCALLs, asynchronous exits and paging over time,",
-      "what they cost, and where it calls too often. OCALLs are answered with zero, and not shown."
+      "what they cost, and where it calls too often. OCALLs are answered with zero, and not shown.",
+      "If PATH is a recording (.jfr) of a program with enclaves, show what is in it."
     },
     footer = {
       "",
@@ -78,6 +80,12 @@ final class ProfileCommand implements Callable<Integer> {
     }
     Session session = new Session(output);
     Map<String, Object> tree = new LinkedHashMap<>();
+    if (target.path().toString().endsWith(".jfr")) {
+      Path file = target.path();
+      show(String.valueOf(file.getFileName()), read(file), tree);
+      output.value(tree);
+      return ExitCode.OK;
+    }
     try {
       if (jfr == null) {
         run(session, tree);
@@ -182,22 +190,35 @@ final class ProfileCommand implements Callable<Integer> {
     if (measured == null) {
       return; // it did not come to calls
     }
-    Profile profile = recorder.profile(measured.cost());
+    show(String.valueOf(tree.get("image")), recorder.profile(measured.cost()), tree);
+    if (recording != null) {
+      output.line("Recording: %s", String.valueOf(jfr));
+    }
+  }
+
+  private void show(String name, Profile profile, Map<String, Object> tree) {
     List<Finding> findings = Rules.judge(profile);
     TextView.of(profile, findings).forEach(line -> output.line("%s", line));
     tree.put("profile", TreeView.of(profile, findings, recorder.counters()));
     Path file = svg;
     if (file != null) {
       try {
-        Files.writeString(file, Picture.svg(String.valueOf(tree.get("image")), profile, findings));
+        Files.writeString(file, Picture.svg(name, profile, findings));
       } catch (IOException e) {
         throw cannotWrite(file, e);
       }
       output.line("");
       output.line("Picture: %s", file);
     }
-    if (recording != null) {
-      output.line("Recording: %s", String.valueOf(jfr));
+  }
+
+  private static Profile read(Path file) {
+    try {
+      return RecordingReader.read(file);
+    } catch (IOException e) {
+      throw new Failure(
+          ExitCode.BAD_INPUT, "%s cannot be read as a recording: %s".formatted(file, e.getMessage()),
+          "A program records with -XX:StartFlightRecording:filename=my.jfr.");
     }
   }
 }

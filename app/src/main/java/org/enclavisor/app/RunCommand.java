@@ -145,6 +145,11 @@ final class RunCommand implements Callable<Integer> {
       }
     }
 
+    /** What the command is pointed at. */
+    Path path() {
+      return path;
+    }
+
     /**
      * How a command differs from {@code run}.
      *

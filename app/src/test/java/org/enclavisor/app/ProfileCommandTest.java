@@ -167,6 +167,26 @@ class ProfileCommandTest {
     assertThat(events.get("Call")).as("of this enclave only").isEqualTo(101);
   }
 
+  @Test
+  void aRecordingIsAProfileToo() throws IOException {
+    Path jfr = folder.resolve("p.jfr");
+    JsonNode live = expect(ExitCode.OK, "profile", CHATTY, "--jfr", jfr.toString(), "--json").json().get("profile");
+    JsonNode read = expect(ExitCode.OK, "profile", jfr.toString(), "--json").json().get("profile");
+    assertThat(counts(read)).isEqualTo(counts(live)).hasSize(9);
+    assertThat(read.get("transitions").asLong()).isEqualTo(live.get("transitions").asLong());
+    assertThat(findings(read)).containsEntry("ocall_put", "IN_SERIES").containsEntry("tick", "IN_SERIES");
+    assertThat(expect(ExitCode.OK, "profile", jfr.toString()).out()).contains("is taken to cost", "ocall_put");
+    Files.writeString(jfr, "no recording");
+    assertThat(expect(ExitCode.BAD_INPUT, "profile", jfr.toString()).err()).contains("p.jfr");
+    assertThat(expect(ExitCode.BAD_INPUT, "profile", folder.resolve("not.jfr").toString()).err()).contains("not.jfr");
+  }
+
+  private static Map<String, Long> counts(JsonNode profile) {
+    Map<String, Long> counts = new TreeMap<>();
+    profile.get("functions").forEach(each -> counts.put(each.get("name").asString(), each.get("count").asLong()));
+    return counts;
+  }
+
   @ParameterizedTest
   @CsvSource({
     "--repeat 0,2,--repeat", "--svg /nowhere/at/all.svg,3,/nowhere/at/all.svg", "--jfr /nowhere/at/all.jfr,3,all.jfr"

@@ -63,8 +63,10 @@ public final class Picture {
     text(svg, MARGIN, y, "title", "start", "Profile of " + title);
     text(
         svg, WIDTH - MARGIN, y, "dim", "end",
-        "a transition costs %s, median of %d".formatted(
-            Times.text(profile.transition().nanos()), profile.transition().rounds()));
+        profile.transition().rounds() == 0
+            ? "a transition is taken to cost " + Times.text(profile.transition().nanos())
+            : "a transition costs %s, median of %d".formatted(
+                Times.text(profile.transition().nanos()), profile.transition().rounds()));
     y += 18;
   }
 

@@ -95,9 +95,13 @@ public final class TextView {
   private void cost() {
     Transitions.Cost cost = profile.transition();
     line("");
-    line(
-        "A transition, in and out, costs %s here (median of %d, between the calls); to record it, %s more.",
-        Times.text(cost.nanos()), cost.rounds(), Times.text(Math.max(0, cost.recordedNanos() - cost.nanos())));
+    if (cost.rounds() == 0) {
+      line("A transition, in and out, is taken to cost %s, by the quickest stays inside.", Times.text(cost.nanos()));
+    } else {
+      line(
+          "A transition, in and out, costs %s here (median of %d, between the calls); to record it, %s more.",
+          Times.text(cost.nanos()), cost.rounds(), Times.text(Math.max(0, cost.recordedNanos() - cost.nanos())));
+    }
     line(
         "%d transitions are %.1f %% of the time in calls.", profile.transitions(),
         100 * profile.shareInTransitions());
