@@ -128,6 +128,9 @@ final class FakeAddressSpace implements AddressSpace {
   public void discard(long offset, long length) {
     Range range = new Range(offset, length, Permissions.NONE).within(layout.enclaveSize());
     for (long page = range.offset(); page < range.offset() + range.length(); page += PAGE) {
+      if (permissionsAt(enclaveBase + page) != 0) {
+        throw new IllegalStateException("page 0x%x is given back and can still be touched".formatted(page));
+      }
       if (!isZero(page)) {
         enclave.asSlice(page, PAGE).fill((byte) 0);
         written.note(page);

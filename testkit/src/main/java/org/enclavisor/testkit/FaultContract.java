@@ -144,6 +144,62 @@ interface FaultContract extends Contract {
     }
   }
 
+  /** Where a platform has put something faster in place of ENCLU, a step is still what the program says. */
+  @Test
+  default void steppingComesByEveryInstructionOfAWornEncluSite() {
+    try (var testbed = testbed(); var processor = testbed.processor()) {
+      long rip = testbed.program(c -> c.padTo(16).enclu(4).nop().enclu().nop()) + 16;
+      for (int i = 0; i < 5; i++) {
+        assertEnclu(processor.enter(testbed.at(rip), Extended.KEEP));
+        var bare = testbed.at(rip + 9);
+        bare.rax = 7;
+        assertEnclu(processor.enter(bare, Extended.KEEP));
+      }
+      var given = EntryContract.random(Seeded.named("steppingComesByEveryInstruction"), rip);
+      given.rflags |= TRAP | EntryContract.CARRY;
+      var registers = new Registers();
+      registers.set(given);
+      assertThat(processor.enter(registers, Extended.KEEP)).isEqualTo(new Exit.Fault(1, 0, 0));
+      given.rax = 4;
+      given.rip = rip + 5;
+      assertThat(registers).as("behind MOV").hasToString(given.toString());
+      assertEnclu(processor.enter(registers, Extended.KEEP));
+      given.rcx = registers.rcx; // EEXIT's
+      assertThat(registers).as("at ENCLU").hasToString(given.toString());
+      registers.rip = rip + 8;
+      assertThat(processor.enter(registers, Extended.KEEP)).isEqualTo(new Exit.Fault(1, 0, 0));
+      assertThat(registers.rip).as("behind NOP").isEqualTo(rip + 9);
+      assertEnclu(processor.enter(registers, Extended.KEEP));
+      assertThat(registers.rip).as("at the second ENCLU").isEqualTo(rip + 9);
+      assertThat(registers.rflags & TRAP).isEqualTo(TRAP);
+    }
+  }
+
+  /** Many steps with the flag of the entry, through calls, jumps and loads; the last is the program's own exit. */
+  @Test
+  default void aProgramCanBeSteppedThroughToItsEnd() {
+    try (var testbed = testbed(); var processor = testbed.processor()) {
+      // loop: add rax, 3; push rax; pop rbx; sub rcx, 1; jnz loop; enclu
+      long rip = testbed.program(c -> {
+        var loop = c.label();
+        c.bind(loop).add(RAX, 3).push(RAX).pop(RBX).sub(RCX, 1).jnz(loop).enclu();
+      });
+      var registers = testbed.at(rip);
+      registers.rcx = 50;
+      int steps = 0;
+      registers.rflags |= TRAP;
+      Exit exit = processor.enter(registers, Extended.KEEP);
+      while (exit.equals(new Exit.Fault(1, 0, 0))) {
+        steps++;
+        assertThat(registers.rflags & TRAP).isEqualTo(TRAP);
+        exit = processor.enter(registers, Extended.KEEP);
+      }
+      assertEnclu(exit);
+      assertThat(steps).isEqualTo(50 * 5);
+      assertThat(registers.rbx).isEqualTo(150);
+    }
+  }
+
   @Test
   default void aTrapFlagThatEnclaveCodeSets() {
     try (var testbed = testbed(); var processor = testbed.processor()) {
