@@ -13,7 +13,8 @@
  *       ProcessKeeper} starts and buries, whose program {@code StubProgram} and {@code StubBlock} assemble at the
  *       addresses of a {@code StubLayout}, which {@code StartScript} and {@code SeccompFilter} lock up, and in
  *       which the
- *       {@code Steward} makes system calls to order;
+ *       {@code Steward} makes system calls to order, above all for {@code StubPermissions};
+ *   <li>{@code WrittenPages} and {@code WriteWatch} tell which pages were written since a mark, on both platforms;
  *   <li>{@code StubProcessor} is one thread of it, at the other end of a {@code Mailbox}; {@code Waiting} and {@code
  *       HostThread} decide on which processors the two wait for each other; {@code SitePatches} and {@code BaseTable}
  *       make the fast way out.
