@@ -21,6 +21,7 @@ import org.enclavisor.app.Journey.Call;
 import org.enclavisor.app.Journey.Luggage;
 import org.enclavisor.host.HostSnapshot;
 import org.enclavisor.testkit.Seeded;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestInstance;
 import org.junit.jupiter.api.Timeout;
@@ -42,7 +43,7 @@ class StateOfSamplesTest {
   private static final Map<String, List<List<Call>>> SCENES = new TreeMap<>();
 
   static {
-    SCENES.put("hello", repeat(10, i -> List.of(Call.of("hello", "traveller " + i))));
+    SCENES.put("hello", repeat(6, i -> List.of(Call.of("hello", "traveller " + i))));
     SCENES.put(
         "calls",
         List.of(
@@ -56,19 +57,19 @@ class StateOfSamplesTest {
         "threads",
         List.of(
             Collections.nCopies(4, Call.of("count_own", 3_000_000)),
-            List.of(Call.of("meet", 3, 2_000_000_000L), Call.of("meet", 3, 2_000_000_000L), Call.of("meet", 3, 2_000_000_000L)),
+            Collections.nCopies(3, Call.of("meet", 3, 2_000_000_000L)),
             List.of(Call.of("leave_and_return", 7), Call.of("leave_and_return", 8), Call.of("count_own", 500_000)),
             List.of(Call.of("counted"))));
     SCENES.put(
         "exceptions",
         Stream.concat(
                 Stream.of(List.of(Call.of("handle", 1))),
-                repeat(9, i -> List.of(i % 3 == 0 ? Call.of("divide", i, 0) : Call.of("fail", i % 7))).stream())
+                repeat(7, i -> List.of(i % 3 == 0 ? Call.of("divide", i, 0) : Call.of("fail", i % 7))).stream())
             .toList());
     SCENES.put(
         "fpavx",
         List.of(
-            List.of(Call.of("hold", 42, 60_000_000), Call.of("hold", 43, 60_000_000)),
+            List.of(Call.of("hold", 42, 30_000_000), Call.of("hold", 43, 30_000_000)),
             List.of(Call.of("leibniz", 3_000_000)),
             List.of(Call.of("hold_through_exception", 7)),
             List.of(Call.of("x87_through_exception")),
@@ -130,6 +131,20 @@ class StateOfSamplesTest {
   @ParameterizedTest
   @MethodSource("samplesEachWay")
   void atRandomMomentsAgainAndAgain(String sample, Way way) throws InterruptedException {
+    travel(sample, way, 2);
+  }
+
+  /** The same for much longer. */
+  @Tag("soak")
+  @ParameterizedTest
+  @MethodSource("samplesEachWay")
+  void atVeryManyRandomMoments(String sample, Way way) throws InterruptedException {
+    for (int round = 0; round < 5; round++) {
+      travel(sample, way, 6);
+    }
+  }
+
+  private void travel(String sample, Way way, int stopsEach) throws InterruptedException {
     List<List<String>> expected = expected(sample);
     var seeded = Seeded.named("atRandomMoments " + sample + " " + way);
     try (var one = Hosting.on(way); var other = Hosting.on(way)) {
@@ -137,7 +152,7 @@ class StateOfSamplesTest {
       int moves = 0;
       for (int phase = 0; phase < expected.size(); phase++) {
         SCENES.get(sample).get(phase).forEach(journey::begin);
-        for (int stops = 0; stops < 4; stops++) {
+        for (int stops = 0; stops < stopsEach; stops++) {
           long wait = seeded.chance(0.5) ? seeded.below(200_000) : seeded.below(8_000_000);
           TimeUnit.NANOSECONDS.sleep(wait);
           if (seeded.chance(0.25)) {

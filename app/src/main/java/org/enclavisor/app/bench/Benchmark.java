@@ -27,6 +27,7 @@ public final class Benchmark {
     LOAD,
     LEAVES,
     PAGING,
+    STATE,
     COMPUTE,
     WHOLE
   }
@@ -64,6 +65,7 @@ public final class Benchmark {
         case LOAD -> load();
         case LEAVES -> leaves();
         case PAGING -> paging();
+        case STATE -> state();
         case COMPUTE -> compute();
         case WHOLE -> whole();
       }
@@ -95,6 +97,12 @@ public final class Benchmark {
   private void paging() {
     try (Platform platform = stub(WaitPolicy.SAME_CORE)) {
       rows.addAll(new PagingBench(clock, platform).run());
+    }
+  }
+
+  private void state() throws Exception {
+    try (Platform platform = stub(WaitPolicy.SAME_CORE)) {
+      rows.addAll(new StateBench(clock, platform).run(16));
     }
   }
 
