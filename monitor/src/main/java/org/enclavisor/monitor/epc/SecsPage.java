@@ -5,6 +5,7 @@ import static java.lang.foreign.ValueLayout.JAVA_BYTE;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.Objects;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
 import org.enclavisor.isa.Attributes;
 import org.enclavisor.isa.Id16;
@@ -43,6 +44,7 @@ public final class SecsPage {
   private volatile Secs secs;
   private volatile boolean initialised;
   private volatile boolean exclusive;
+  private final AtomicInteger removals = new AtomicInteger();
   private Id16 isvFamilyId = Id16.ZERO;
   private Id16 isvExtProdId = Id16.ZERO;
   private volatile @Nullable LooseFrame frameOfSecs;
@@ -271,14 +273,24 @@ public final class SecsPage {
     isvExtProdId = Id16.of(bytes.asSlice(EXT_PROD_AT, Id16.BYTES).toArray(JAVA_BYTE));
   }
 
-  /** Whether an ENCLS leaf has the SECS to itself: nobody may enter meanwhile. */
+  /** Whether an ENCLS leaf has the SECS to itself, or the enclave is at its end: nobody may enter meanwhile. */
   public boolean exclusive() {
-    return exclusive;
+    return exclusive || removals.get() != 0;
   }
 
-  /** Takes the SECS for an ENCLS leaf, or gives it back. */
+  /** Lets nobody enter any more, or lets them again. */
   public void exclusive(boolean taken) {
     exclusive = taken;
+  }
+
+  /** EREMOVE begins: nobody enters until {@link #removed}, as often as this was called. */
+  public void removing() {
+    removals.incrementAndGet();
+  }
+
+  /** EREMOVE has ended. */
+  public void removed() {
+    removals.decrementAndGet();
   }
 
   /** Whether a thread is inside, or on its way. */

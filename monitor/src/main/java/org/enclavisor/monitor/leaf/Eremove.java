@@ -62,8 +62,7 @@ public final class Eremove {
       return Outcome.success();
     }
     // From here on nobody enters; who was on the way before shows as active.
-    boolean ended = secs.exclusive();
-    secs.exclusive(true);
+    secs.removing();
     try {
       if (secs.active()) {
         return Outcome.error(SgxError.SGX_ENCLAVE_ACT, "a thread is inside the enclave");
@@ -74,7 +73,7 @@ public final class Eremove {
       remove(target);
       return Outcome.success();
     } finally {
-      secs.exclusive(ended);
+      secs.removed();
     }
   }
 

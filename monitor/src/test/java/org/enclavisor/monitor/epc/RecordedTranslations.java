@@ -2,6 +2,7 @@ package org.enclavisor.monitor.epc;
 
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -11,7 +12,7 @@ public final class RecordedTranslations implements Translations {
   private final MemorySegment memory;
 
   /** What was asked, such as {@code "shrunk 3"}. */
-  public final List<String> calls = new ArrayList<>();
+  public final List<String> calls = Collections.synchronizedList(new ArrayList<>());
 
   /** What the host has mapped, of pages that are not everything. */
   public final Map<Long, Integer> mapped = new HashMap<>();

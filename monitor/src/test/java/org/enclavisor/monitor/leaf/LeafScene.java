@@ -183,6 +183,13 @@ class LeafScene {
     return new EpcmEntry(true, type, permissions, false, true, false, false, 0);
   }
 
+  /** An entry's bits as a value. */
+  static EpcmEntry of(int bits) {
+    return new EpcmEntry(
+        EpcmEntry.valid(bits), EpcmEntry.type(bits), Permissions.of(EpcmEntry.permissions(bits)),
+        EpcmEntry.pending(bits), EpcmEntry.modified(bits), EpcmEntry.pr(bits), EpcmEntry.blocked(bits), 0);
+  }
+
   static EpcmEntry invalid() {
     return new EpcmEntry(false, PageType.SECS, Permissions.NONE, false, false, false, false, 0);
   }
