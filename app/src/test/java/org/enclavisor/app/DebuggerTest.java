@@ -11,6 +11,7 @@ import java.lang.foreign.ValueLayout;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.util.HexFormat;
+import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CountDownLatch;
@@ -221,7 +222,8 @@ class DebuggerTest {
         for (int[] each : new int[][] {{0, 6, 4}, {1, 3, 5}, {2, 13, 11}, {3, 14, 11}, {5, 19, 8}, {6, 16, 8}}) {
           CompletableFuture<Object> fail = scene.call("fail", each[0]);
           String reply = debugger.receive();
-          assertThat(reply).as("exception %d", each[1]).startsWith("T%02x".formatted(each[2])).doesNotContain("swbreak");
+          assertThat(reply).as("exception %d", each[1]).startsWith("T%02x".formatted(each[2]));
+          assertThat(reply).doesNotContain("swbreak");
           debugger.send("vCont;C%02x".formatted(each[2]));
           assertThat(result(fail)).isEqualTo(each[1]);
         }
@@ -338,7 +340,7 @@ class DebuggerTest {
   @Test
   void oneDebuggerAtATimeAndStrangersDoNoHarm() throws Exception {
     try (var scene = new DebugScene(Way.STUB, "debugme")) {
-      for (String noise : new String[] {"", "GET / HTTP/1.1\r\n\r\n", "$", "$g#00", "\u0003\u0003+-+-", "$vCont;c#a8"}) {
+      for (String noise : List.of("", "GET / HTTP/1.1\r\n\r\n", "$", "$g#00", "\u0003\u0003+-+-", "$vCont;c#a8")) {
         try (RemoteDebugger stranger = scene.debugger()) {
           stranger.raw(noise);
         }

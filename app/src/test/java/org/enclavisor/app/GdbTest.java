@@ -29,7 +29,8 @@ class GdbTest {
   static void thereIsAGdb() {
     boolean there;
     try {
-      there = new ProcessBuilder("gdb", "--version").redirectOutput(ProcessBuilder.Redirect.DISCARD).start().waitFor() == 0;
+      var version = new ProcessBuilder("gdb", "--version").redirectOutput(ProcessBuilder.Redirect.DISCARD);
+      there = version.start().waitFor() == 0;
     } catch (IOException | InterruptedException e) {
       there = false;
     }
@@ -132,8 +133,8 @@ class GdbTest {
     arguments.addAll(List.of(way.options()));
     Both both =
         debug(
-            arguments, FILE, "break harvest", "continue", "watch store.apples", "continue", "continue", "info breakpoints",
-            "delete", "continue");
+            arguments, FILE, "break harvest", "continue", "watch store.apples", "continue", "continue",
+            "info breakpoints", "delete", "continue");
     assertThat(both.gdb())
         .as(both.toString())
         .containsPattern("Old value = 0\\s+New value = 10")
@@ -142,12 +143,31 @@ class GdbTest {
     assertThat(both.command().out()).contains("-> 70");
   }
 
+  @ParameterizedTest
+  @EnumSource(names = {"STUB", "PTRACE"})
+  void anEnclaveThatRunsCanBeLookedAt(Way way) throws Exception {
+    List<String> arguments = new ArrayList<>(List.of("../examples/debugme", "wait_for_release", "--no-wait"));
+    arguments.addAll(List.of(way.options()));
+    Both both =
+        debug(
+            arguments, FILE, "frame", "info registers mxcsr fs_base", "set var released = 1",
+            "print $xmm5.v2_int64[0] = 7", "flushregs", "print $xmm5.v2_int64[0] + 1", "continue");
+    assertThat(both.gdb())
+        .as(both.toString())
+        .contains("wait_for_release () at ./examples/debugme/debugme.c:")
+        .containsPattern("mxcsr +0x1f80")
+        .containsPattern("fs_base +0x[1-9a-f]")
+        .contains("$1 = 7", "$2 = 8")
+        .contains("exited normally");
+    assertThat(both.command().status()).isEqualTo(ExitCode.OK);
+  }
+
   @Test
   void theStartCodeCanBeSteppedThrough() throws Exception {
     Both both =
         debug(
-            List.of("../examples/debugme", "--from-start"), FILE, "break init_enclave", "continue", "bt 2", "info locals",
-            "delete", "detach");
+            List.of("../examples/debugme", "--from-start"), FILE, "break init_enclave", "continue", "bt 2",
+            "info locals", "delete", "detach");
     assertThat(both.gdb()).as(both.toString()).contains("init_enclave", "./sdk/src/start.c", "detached");
     assertThat(both.command().status()).isEqualTo(ExitCode.OK);
   }
@@ -167,8 +187,8 @@ class GdbTest {
     Files.writeString(config, debuggable.replace("<DisableDebug>0<", "<DisableDebug>1<"));
     Path image = folder.resolve("debugme.signed.so");
     CommandLineRun signed =
-        CommandLineRun.of("sign", "--resign", "--key", "../sdk/keys/sample-key.pem", "--config", config.toString(), "--out",
-            image.toString(), "../" + FILE);
+        CommandLineRun.of("sign", "--resign", "--key", "../sdk/keys/sample-key.pem", "--config", config.toString(),
+            "--out", image.toString(), "../" + FILE);
     assertThat(signed.status()).as(signed.toString()).isEqualTo(ExitCode.OK);
 
     List<String> call = List.of(image.toString(), "--edl", "../examples/debugme/debugme.edl", "harvest", "1");

@@ -12,8 +12,8 @@ import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
 
 /**
- * A debugger that is there. One thread reads what it sends; the other, in {@link #serve}, takes that and what happens to
- * the program in turn, and answers.
+ * A debugger that is there. One thread reads what it sends; the other, in {@link #serve}, takes that and what happens
+ * to the program in turn, and answers.
  */
 final class DebugConnection implements AutoCloseable {
   /** So much may wait to be answered; whoever sends more waits. */

@@ -144,7 +144,7 @@ public final class DebugServer implements AutoCloseable {
    * @param status the program's exit status
    */
   public void finished(int status) {
-    target.finished(status);
+    target.gate().finished(status);
     DebugConnection connection = current;
     if (connection != null) {
       connection.awaitEnd();
@@ -155,7 +155,7 @@ public final class DebugServer implements AutoCloseable {
   @Override
   public void close() {
     closed = true;
-    target.stopHolding();
+    target.gate().stopHolding();
     try {
       SocketAddress address = address();
       listening.close();

@@ -68,7 +68,7 @@ public final class DebuggedDevice implements SgxDevice {
 
   /** From now on nobody enters the enclave until a debugger has come. */
   public void holdUntilAttached() {
-    target().ifPresent(EnclaveTarget::holdUntilAttached);
+    target().ifPresent(known -> known.gate().holdUntilAttached());
   }
 
   private @Nullable EnclaveTarget of(EnclaveId id) {
@@ -141,7 +141,7 @@ public final class DebuggedDevice implements SgxDevice {
   @Override
   public EnterOutcome enter(EnclaveId id, EnterCall call, Registers registers) {
     EnclaveTarget mine = of(id);
-    return mine == null ? device.enter(id, call, registers) : mine.enter(call, registers);
+    return mine == null ? device.enter(id, call, registers) : mine.gate().enter(call, registers);
   }
 
   @Override
@@ -168,14 +168,14 @@ public final class DebuggedDevice implements SgxDevice {
   public Outcome remove(EnclaveId id) {
     EnclaveTarget mine = of(id);
     if (mine != null) {
-      mine.end();
+      mine.gate().end();
     }
     return device.remove(id);
   }
 
   @Override
   public void close() {
-    target().ifPresent(EnclaveTarget::end);
+    target().ifPresent(known -> known.gate().end());
     device.close();
   }
 }

@@ -228,7 +228,7 @@ final class RemoteSession {
     return bytes.get().length == 0 || target.write(range.get().address(), bytes.get()) ? OK : BAD_ADDRESS;
   }
 
-  /** {@code type,address,kind}: of the types 0, a breakpoint in the code, and 2, whose kind is a length, a watchpoint. */
+  /** {@code type,address,kind}: of the types 0, a breakpoint, and 2, a watchpoint, whose kind is a length. */
   private String breakpoint(String rest, boolean insert) {
     String[] parts = rest.split("[,;]", 4);
     OptionalLong address = parts.length < 3 ? OptionalLong.empty() : Requests.number(parts[1]);

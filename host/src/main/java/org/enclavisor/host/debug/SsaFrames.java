@@ -79,8 +79,8 @@ final class SsaFrames {
   }
 
   /**
-   * Sets TCS.FLAGS.DBGOPTIN, without which INT3 and TF inside are not the debugger's, or clears it. Returns whether that
-   * was possible.
+   * Sets TCS.FLAGS.DBGOPTIN, without which INT3 and TF inside are not the debugger's, or clears it. Returns whether
+   * that was possible.
    */
   boolean optIn(long tcs, boolean wanted) {
     byte[] flags = new byte[Long.BYTES];

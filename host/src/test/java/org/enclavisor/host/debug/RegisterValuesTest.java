@@ -38,8 +38,8 @@ class RegisterValuesTest {
   void theOrderIsGdbs() {
     assertThat(table.all().stream().limit(24).map(Register::name))
         .containsExactly(
-            "rax", "rbx", "rcx", "rdx", "rsi", "rdi", "rbp", "rsp", "r8", "r9", "r10", "r11", "r12", "r13", "r14", "r15",
-            "rip", "eflags", "cs", "ss", "ds", "es", "fs", "gs");
+            "rax", "rbx", "rcx", "rdx", "rsi", "rdi", "rbp", "rsp", "r8", "r9", "r10", "r11", "r12", "r13", "r14",
+            "r15", "rip", "eflags", "cs", "ss", "ds", "es", "fs", "gs");
     assertThat(RegisterTable.of(3, FakeTarget.MACHINE).features())
         .extracting(RegisterTable.Feature::name)
         .doesNotContain("org.gnu.gdb.i386.avx");

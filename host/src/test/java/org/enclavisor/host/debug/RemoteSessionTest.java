@@ -187,7 +187,8 @@ class RemoteSessionTest {
     assertThat(ask("T3")).isEqualTo("E01");
     assertThat(ask("qAttached")).isEqualTo("1");
     assertThat(HEX.parseHex(ask("qRcmd,656e636c617665"))).asString().isEqualTo("a fake\n");
-    assertThat(ask("qXfer:threads:read::0,1000")).startsWith("l<?xml").contains("<thread id=\"2\" name=\"tcs 0x2000\">");
+    assertThat(ask("qXfer:threads:read::0,1000"))
+        .startsWith("l<?xml").contains("<thread id=\"2\" name=\"tcs 0x2000\">");
     assertThat(ask("qXfer:features:read:other.xml:0,10")).isEqualTo("E00");
     assertThat(ask("qXfer:features:write:target.xml:0,10")).isEmpty();
     assertThat(new String(ask("qXfer:exec-file:read:1:0,ff").getBytes(StandardCharsets.ISO_8859_1),
@@ -219,9 +220,10 @@ class RemoteSessionTest {
   void whateverAStrangerSaysIsAnswered() {
     Seeded seeded = Seeded.named("RemoteSessionTest");
     List<String> sane =
-        List.of("?", "g", "p10", "P10=0011223344556677", "m100000000000,40", "M100000000010,2:beef", "X100000000010,1:a",
-            "Z0,100000000000,1", "z0,100000000000,1", "Hg1", "Hc-1", "T2", "vCont;s:1;c", "vCont;C0b:2", "s", "C0b;10",
-            "qXfer:features:read:target.xml:0,100", "qThreadExtraInfo,1", "qRcmd,6162", "qSupported:a+;b=1", "qOffsets");
+        List.of("?", "g", "p10", "P10=0011223344556677", "m100000000000,40", "M100000000010,2:beef",
+            "X100000000010,1:a", "Z0,100000000000,1", "z0,100000000000,1", "Hg1", "Hc-1", "T2", "vCont;s:1;c", "vCont;C0b:2", "s", "C0b;10",
+            "qXfer:features:read:target.xml:0,100", "qThreadExtraInfo,1", "qRcmd,6162", "qSupported:a+;b=1",
+            "qOffsets");
     List<String> answers = new ArrayList<>();
     for (int round = 0; round < 20_000; round++) {
       stopped(1 + seeded.below(2), Stop.STEPPED);
