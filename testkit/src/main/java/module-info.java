@@ -6,6 +6,7 @@ module org.enclavisor.testkit {
   requires transitive org.enclavisor.image;
   requires transitive org.junit.jupiter.api;
   requires org.assertj.core;
+  requires java.compiler; // for the mutants among its tests
 
   exports org.enclavisor.testkit;
 }

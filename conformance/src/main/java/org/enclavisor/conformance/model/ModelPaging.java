@@ -74,6 +74,9 @@ final class ModelPaging {
     if (!page.child()) {
       return cf(page.type == ModelPage.PT_SECS ? SgxError.SGX_PG_IS_SECS : SgxError.SGX_NOTBLOCKABLE);
     }
+    if (model.trackHeld(page.secs().page)) {
+      return zf(SgxError.SGX_ENTRYEPOCH_LOCKED);
+    }
     if (page.blocked) {
       return cf(SgxError.SGX_BLKSTATE);
     }

@@ -86,7 +86,8 @@ final class ModelUser {
     int at = (int) (rbx & PAGE - 1);
     int policy = u16(request, at + 2);
     boolean kss = secs.has(Attributes.KSS);
-    if (request[at + 7] != 0 || !ModelBuild.zero(request, at + 78, 434) || (policy & ~0x3f) != 0) {
+    // CET_ATTRIBUTES_MASK is reserved without CET.
+    if (request[at + 6] != 0 || request[at + 7] != 0 || !ModelBuild.zero(request, at + 78, 434) || (policy & ~0x3f) != 0) {
       return gp();
     }
     int configSvn = u16(request, at + 76);

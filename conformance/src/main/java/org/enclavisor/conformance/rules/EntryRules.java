@@ -112,6 +112,16 @@ final class EntryRules {
             EinitRules.require(entry(scene, 2, s -> s.ossa = Enclave.READ_ONLY), ssa(Enclave.READ_ONLY)))
         .effect("SSA-a-TCS-#PF", "The SSA frame is a regular page.", scene ->
             EinitRules.require(entry(scene, 2, s -> s.ossa = Enclave.TCS2), ssa(Enclave.TCS2)))
+        .effect("first-page-of-frame-#PF", "The XSAVE area's page of a frame is looked at.", scene -> {
+          Call call = entry(scene, 2, Spec::largeFrames);
+          scene.eblock(call.enclave, Enclave.SSA);
+          EinitRules.require(call, ssa(Enclave.SSA));
+        })
+        .effect("last-page-of-frame-#PF", "The GPR area's page of a frame is looked at.", scene -> {
+          Call call = entry(scene, 2, Spec::largeFrames);
+          scene.eblock(call.enclave, Enclave.SSA + 4096);
+          EinitRules.require(call, ssa(Enclave.SSA + 4096));
+        })
         .effect("active-#GP(0)", "Nobody is inside by this TCS.", scene -> {
           Call call = entry(scene, 2, spec -> {});
           call.enclave.enter(0);

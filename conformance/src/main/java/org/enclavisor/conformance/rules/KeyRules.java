@@ -222,6 +222,8 @@ final class KeyRules {
     operand(table, "RBX", Expect.pfRbx(), false, x -> x.scene.eblock(x.enclave, Enclave.DATA));
     operand(table, "RCX", Expect.pfRcx(), true, x -> x.scene.eblock(x.enclave, Enclave.DATA2));
     table
+        .spoil("CET_ATTRIBUTES_MASK", Expect.gp(), "request rbx", "Without CET its mask is zero.",
+            f -> f.attribute(Attributes.CET) ? "the processor has CET" : null, c -> c.source[6] = 1)
         .spoil("KEYREQUEST-reserved-7", Expect.gp(), "request rbx", "Reserved bytes are zero.", c -> c.source[7] = 1)
         .spoil("KEYREQUEST-reserved-78", Expect.gp(), "request rbx", "Reserved bytes are zero.",
             c -> c.source[78] = 1)

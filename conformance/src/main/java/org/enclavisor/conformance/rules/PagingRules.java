@@ -80,8 +80,8 @@ final class PagingRules {
             c -> c.first(x -> x.rcx = x.scene.versionArray()))
         .spoil("blocked", Expect.cf(SgxError.SGX_BLKSTATE), "rcx", "The page is not blocked.",
             c -> c.first(x -> x.scene.eblock(x.enclave, Enclave.DATA)))
-        .never("SGX_ENTRYEPOCH_LOCKED", Kind.CONCURRENCY, "No ETRACK is at work on the SECS.",
-            "the manual's concurrency tables let EBLOCK and ETRACK run at once")
+        .conflict("tracking-in-use", Expect.zf(SgxError.SGX_ENTRYEPOCH_LOCKED), "rcx",
+            "No ETRACK is at work on the SECS.", Hold.TRACK, c -> c.enclave.secs)
         .effect("BLOCKED", "EPCM.BLOCKED is set, and nothing else.", Needs::rdinfo, scene -> {
           Call call = pageCall(scene, 9);
           call.perform();

@@ -21,6 +21,7 @@ final class Spec {
   boolean otherSigner;
   long ossa = Enclave.SSA;
   int nssa = 2;
+  int frameSize = 1;
   long oentry = Enclave.CODE;
   long tcsFlags;
   long ofs = Enclave.DATA;
@@ -37,13 +38,20 @@ final class Spec {
     return this;
   }
 
+  /** Frames of two pages, one for each thread. */
+  Spec largeFrames() {
+    frameSize = 2;
+    nssa = 1;
+    return this;
+  }
+
   Spec building() {
     initialised = false;
     return this;
   }
 
   Secs secs(long base) {
-    return Secs.of(Enclave.SIZE, 1, new MiscSelect(misc), new Attributes(flags, 3))
+    return Secs.of(Enclave.SIZE, frameSize, new MiscSelect(misc), new Attributes(flags, 3))
         .withBaseAddr(base)
         .withConfig(configId, configSvn);
   }
