@@ -25,6 +25,12 @@ final class ExtendedState {
     state = Arena.ofAuto().allocate(machine.xsaveBytes(), 64);
     components = machine.xcr0();
     mxcsrBits = machine.mxcsrBits();
+    reset();
+  }
+
+  /** Makes it that state again. */
+  void reset() {
+    state.fill((byte) 0);
     state.set(JAVA_INT, 0, X87_CONTROL_DEFAULT);
     state.set(JAVA_INT, MXCSR, MXCSR_DEFAULT);
   }

@@ -104,6 +104,9 @@ final class StubProcessor implements LogicalProcessor {
         return space.deathExit();
       }
       if (space.quiet()) { // looked at after inside was set, as whoever stops the space looks at them in turn
+        if (state == Extended.KEEP) {
+          extended.reset();
+        }
         return Exit.Interrupt.INSTANCE;
       }
       waiting.prepare();

@@ -81,7 +81,19 @@ interface QuiesceContract extends Contract {
     }
   }
 
-  /** What enclave code had in its extended registers outlives a standstill. */
+  /** An interrupted entry has an extended state like any other, with which it can be resumed. */
+  @Test
+  default void anEntryMeanwhileHasAnExtendedState() {
+    try (var testbed = testbed(); var processor = testbed.processor()) {
+      var registers = testbed.at(testbed.program(c -> c.stmxcsr(testbed.address(DATA)).enclu()));
+      testbed.space().quiesce();
+      assertInterrupt(processor.enter(registers, Extended.KEEP));
+      testbed.space().resume();
+      assertEnclu(processor.enter(registers, Extended.LOAD));
+      assertThat(testbed.word(DATA)).isEqualTo(0x1f80);
+    }
+  }
+
   @Test
   default void everythingWorksAfterwards() {
     try (var testbed = new Testbed(platform(), 2); var processor = testbed.processor()) {

@@ -96,6 +96,14 @@ final class EnclaveThread {
     return Optional.empty();
   }
 
+  /** What an entry comes to while everything stands still: it is interrupted before its first instruction. */
+  Exit standStill(Entry entry) {
+    if (entry.extended == Extended.KEEP) {
+      extended.initial(entry.area);
+    }
+    return Exit.Interrupt.INSTANCE;
+  }
+
   /** Makes a thread that runs stop soon. */
   void askInterrupt() {
     interruptAsked = true;

@@ -52,7 +52,16 @@ final class ExtendedArea {
   /** Keeps the thread's state, and writes it to an area in standard form. */
   void capture(MemorySegment area) {
     ptrace.readExtended(tid, kept);
-    MemorySegment.copy(kept, 0, area, 0, Math.min(kept.byteSize(), area.byteSize()));
+    standard(kept, area);
+  }
+
+  /** Writes the initial state to an area in standard form. */
+  void initial(MemorySegment area) {
+    standard(initial, area);
+  }
+
+  private static void standard(MemorySegment kernels, MemorySegment area) {
+    MemorySegment.copy(kernels, 0, area, 0, Math.min(kernels.byteSize(), area.byteSize()));
     area.asSlice(SOFTWARE, XSTATE_BV - SOFTWARE).fill((byte) 0);
     area.set(JAVA_LONG, XSTATE_BV, area.get(JAVA_LONG, XSTATE_BV) & XCR0);
     area.asSlice(XCOMP_BV, HEADER_END - XCOMP_BV).fill((byte) 0);

@@ -234,7 +234,7 @@ final class Tracer {
       return;
     }
     if (quiet) {
-      entry.reply.complete(Exit.Interrupt.INSTANCE);
+      entry.reply.complete(entry.thread.standStill(entry.entry));
       return;
     }
     running.put(entry.thread.tid(), entry);

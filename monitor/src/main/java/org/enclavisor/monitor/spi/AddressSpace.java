@@ -130,8 +130,8 @@ public interface AddressSpace extends AutoCloseable {
    * Stops all enclave code: every {@link LogicalProcessor#enter} under way comes out, by {@link Exit.Interrupt} if by
    * nothing else, and when this returns the machine itself has said that no thread of the process runs; whether an
    * enclave admits to be running does not count. Until {@link #resume()} every entry is {@link Exit.Interrupt} at once,
-   * with the registers as given, and only memory may be read and written: {@code protect} and {@code processor} throw
-   * {@link IllegalStateException}.
+   * with the registers as given and the extended state that was to be loaded, or the initial one. Only memory may be
+   * read and written: {@code protect} and {@code processor} throw {@link IllegalStateException}.
    *
    * @throws IllegalStateException if it is stopped already
    * @throws PlatformException if the process has died, which includes that it had to be ended to stop it
