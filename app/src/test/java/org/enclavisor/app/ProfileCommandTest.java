@@ -6,10 +6,12 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Map;
+import java.util.Random;
 import java.util.TreeMap;
 import java.util.stream.Collectors;
 import jdk.jfr.consumer.RecordedEvent;
 import jdk.jfr.consumer.RecordingFile;
+import org.enclavisor.app.profile.RecordingReader;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -176,9 +178,31 @@ class ProfileCommandTest {
     assertThat(read.get("transitions").asLong()).isEqualTo(live.get("transitions").asLong());
     assertThat(findings(read)).containsEntry("ocall_put", "IN_SERIES").containsEntry("tick", "IN_SERIES");
     assertThat(expect(ExitCode.OK, "profile", jfr.toString()).out()).contains("is taken to cost", "ocall_put");
+    damage(Files.readAllBytes(jfr));
     Files.writeString(jfr, "no recording");
     assertThat(expect(ExitCode.BAD_INPUT, "profile", jfr.toString()).err()).contains("p.jfr");
     assertThat(expect(ExitCode.BAD_INPUT, "profile", folder.resolve("not.jfr").toString()).err()).contains("not.jfr");
+  }
+
+  /** A damaged recording is read, or refused; nothing else. */
+  private void damage(byte[] recording) throws IOException {
+    Path file = folder.resolve("damaged.jfr");
+    int refused = 0;
+    for (int seed = 0; seed < 20; seed++) {
+      Random random = new Random(seed);
+      byte[] bytes = recording.clone();
+      for (int i = 0; i <= seed % 20; i++) {
+        bytes[random.nextInt(bytes.length)] ^= (byte) (1 << random.nextInt(8));
+      }
+      Files.write(file, bytes);
+      try {
+        RecordingReader.read(file);
+      } catch (IOException e) {
+        assertThat(e).hasMessageMatching("(?s).+");
+        refused++;
+      }
+    }
+    assertThat(refused).isPositive();
   }
 
   private static Map<String, Long> counts(JsonNode profile) {

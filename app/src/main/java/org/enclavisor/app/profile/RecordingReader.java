@@ -8,6 +8,7 @@ import java.util.Comparator;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.NoSuchElementException;
 import jdk.jfr.consumer.RecordedEvent;
 import jdk.jfr.consumer.RecordingFile;
 import org.enclavisor.host.CallObserver.Direction;
@@ -63,6 +64,10 @@ public final class RecordingReader {
           reader.add(name.substring(PREFIX.length()), event);
         }
       }
+    } catch (IllegalArgumentException | IndexOutOfBoundsException | NullPointerException | NoSuchElementException
+        | ClassCastException e) {
+      // So the JDK's reader answers damage, and an event that lacks a field.
+      throw new IOException("it is damaged, or of another version (" + e + ")", e);
     }
     return reader.profile();
   }
