@@ -9,11 +9,14 @@
 #define ENCLU_EREPORT 0
 #define ENCLU_EENTER 2
 #define ENCLU_EEXIT 4
+#define ENCLU_EACCEPT 5
+#define ENCLU_EMODPE 6
 
 /* What the host says in RDI when it enters; zero and above is the number of an ECALL. */
 #define ECMD_INIT_ENCLAVE (-1)
 #define ECMD_ORET (-2)
 #define ECMD_EXCEPT (-3)
+#define ECMD_MAKE_TCS (-4)
 
 /* What the enclave says in RDI when it leaves for good; zero and above is the number of an OCALL. */
 #define OCMD_ERET (-1)

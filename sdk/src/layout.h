@@ -54,7 +54,10 @@ union layout {
   } group;
 };
 
-enum { LAYOUT_HEAP_MIN = 1, LAYOUT_ENTRIES = 43, TCS_POLICY_BIND = 0 };
+enum {
+  LAYOUT_HEAP_MIN = 1, LAYOUT_HEAP_MAX = 3, LAYOUT_TCS_DYN = 14, LAYOUT_STACK_DYN_MIN = 18, LAYOUT_THREAD_GROUP_DYN = 1 << 12 | 19,
+  LAYOUT_ENTRIES = 43, TCS_POLICY_BIND = 0,
+};
 
 struct global_data {
   uint64_t sdk_version; /* major << 32 | minor << 16 | revision: the revision of this structure */
@@ -149,6 +152,8 @@ void encl_second_phase(void);
 enum sgx_status encl_oret(enum sgx_status status);
 enum sgx_status encl_first_phase(void *tcs);
 void encl_heap_init(void *base, size_t size);
+uintptr_t encl_range_base(void);
+enum sgx_status encl_make_thread(const void *argument);
 
 #define OFFSET(type, member, offset) _Static_assert(offsetof(type, member) == (offset), #type "." #member)
 _Static_assert(sizeof(struct thread_data) == 192, "thread_data");

@@ -4,6 +4,7 @@
  */
 #include "elf64.h"
 #include "layout.h"
+#include "pages.h"
 
 enum state { NOT_STARTED, STARTING, RUNNING, CRASHED };
 
@@ -17,6 +18,7 @@ uint64_t encl_xfrm_mask;
 static uint32_t state = NOT_STARTED;
 static uintptr_t range_base;
 static uint64_t range_size;
+static bool dynamic;
 
 extern const char __ehdr_start[] __attribute__((visibility("hidden")));
 extern const struct elf64_dyn _DYNAMIC[] __attribute__((visibility("hidden")));
@@ -72,8 +74,12 @@ static void find_range(void) {
   range_size = data->elrange_size ? data->elrange_size : data->enclave_size;
 }
 
-/* With dynamic memory the host takes away what lies above the heap's minimum: this runtime does not ask for it back. */
-static size_t usable_heap(bool dynamic) {
+bool encl_dynamic(void) { return dynamic; }
+
+uintptr_t encl_range_base(void) { return range_base; }
+
+/* With dynamic memory, what lies above the heap's minimum is there when somebody asks for it (pages.h), not at first. */
+static size_t usable_heap(void) {
   const struct global_data *data = &g_global_data;
   for (uint32_t i = 0; dynamic && i < data->layout_count && i < LAYOUT_ENTRIES; i++) {
     if (data->layouts[i].entry.id == LAYOUT_HEAP_MIN) {
@@ -132,8 +138,8 @@ static enum sgx_status init_enclave(void *argument, void *tcs) {
   }
   encl_fence();
   memcpy(&features, argument, sizeof features);
-  bool dynamic = features.version >= SDK_VERSION_3_0 && (features.features & 1);
-  encl_heap_init((void *)(__ehdr_start + g_global_data.heap_offset), usable_heap(dynamic));
+  dynamic = features.version >= SDK_VERSION_3_0 && (features.features & 1);
+  encl_heap_init((void *)(__ehdr_start + g_global_data.heap_offset), usable_heap());
   encl_xfrm_mask = reported_xfrm();
   if (!init_thread(tcs)) {
     return SGX_ERROR_UNEXPECTED;
@@ -192,6 +198,8 @@ __attribute__((used)) enum sgx_status encl_enter(int command, void *argument, vo
     status = encl_first_phase(tcs);
   } else if (cssa == 0 && command == ECMD_ORET) {
     status = encl_oret((enum sgx_status)(uintptr_t)argument);
+  } else if (cssa == 0 && command == ECMD_MAKE_TCS) {
+    status = encl_make_thread(argument);
   } else if (cssa == 0 && command >= 0) {
     status = ecall((uint32_t)command, argument, tcs);
   }

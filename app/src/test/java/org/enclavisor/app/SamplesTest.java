@@ -18,7 +18,7 @@ import tools.jackson.databind.JsonNode;
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
 class SamplesTest {
   static final List<String> SAMPLES =
-      List.of("hello", "calls", "chatty", "debugme", "exceptions", "fpavx", "hostile", "kernels", "threads");
+      List.of("hello", "calls", "chatty", "debugme", "exceptions", "fpavx", "hostile", "kernels", "threads", "dynamic");
 
   static Stream<Arguments> samplesEachWay() {
     return SAMPLES.stream().flatMap(sample -> Stream.of(Way.values()).map(way -> Arguments.of(sample, way)));
