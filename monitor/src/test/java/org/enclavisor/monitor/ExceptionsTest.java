@@ -3,6 +3,7 @@ package org.enclavisor.monitor;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
 import java.util.ArrayDeque;
 import java.util.HexFormat;
 import java.util.Set;
@@ -92,8 +93,12 @@ class ExceptionsTest {
   }
 
   private void optIn() {
+    threadFlags(Tcs.DBGOPTIN);
+  }
+
+  private void threadFlags(long value) {
     byte[] flags = new byte[8];
-    flags[0] = (byte) Tcs.DBGOPTIN;
+    flags[0] = (byte) value;
     TestEnclaves.require(
         monitor.debugWrite(enclave.id(), tcs + Tcs.FLAGS_OFFSET, MemorySegment.ofArray(flags)));
   }
@@ -217,6 +222,21 @@ class ExceptionsTest {
     assertThat(saved(0).exitInfo().vector()).isEqualTo(1);
     assertThat(saved(0).rflags() & TF).as("never saved").isZero();
     assertThat(registers.rflags & TF).as("left as it was").isEqualTo(TF);
+  }
+
+  @Test
+  void aStepPendsBehindAnEresumeThatTellsOfTheExit() {
+    threadFlags(Tcs.DBGOPTIN | Tcs.AEXNOTIFY);
+    steps.add(r -> Exit.Interrupt.INSTANCE);
+    assertThat(enter()).isEqualTo(EnterOutcome.Interrupted.INSTANCE);
+    long frame = TestEnclaves.SSA_OFFSET + 4096 - GprSgx.BYTES;
+    memory().set(ValueLayout.JAVA_BYTE, frame + GprSgx.AEXNOTIFY_OFFSET, (byte) 1);
+    registers.rflags |= TF;
+    steps.add(r -> new Exit.Fault(14, 0x15, tcs)); // the monitor makes the machine show the extended state
+    EnterOutcome outcome = monitor.enter(enclave.id(), new EnterCall(EncluLeaf.ERESUME, tcs, AEP), registers);
+    assertThat(outcome).isEqualTo(new EnterOutcome.Faulted(Vector.DB, 0, 0));
+    assertThat(saved(1).rip()).as("before the first instruction").isEqualTo(base + TestEnclaves.ENTRY);
+    assertThat(saved(1).rax()).as("CSSA").isEqualTo(1);
   }
 
   @Test

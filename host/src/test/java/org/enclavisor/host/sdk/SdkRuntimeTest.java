@@ -30,13 +30,17 @@ class SdkRuntimeTest {
   private final ScriptedDevice device = new ScriptedDevice(2 * STACK + HEAP);
 
   private SdkRuntime runtime(boolean bound, OcallGate gate) {
+    return runtime(bound, gate, false);
+  }
+
+  private SdkRuntime runtime(boolean bound, OcallGate gate, boolean aexNotify) {
     return new SdkRuntime(
         device,
         new EnclaveId(1, 1),
         BASE,
         List.of(0x3000L, 0x9000L),
         List.of(),
-        new SdkRuntime.Config(STACK, HEAP, bound, Duration.ofMillis(20), false),
+        new SdkRuntime.Config(STACK, HEAP, bound, Duration.ofMillis(20), aexNotify),
         gate);
   }
 
@@ -143,6 +147,33 @@ class SdkRuntimeTest {
     var runtime = runtime(none());
     assertThat(call(runtime, 1)).isEqualTo(new CallOutcome.Returned(SgxStatus.SGX_ERROR_ENCLAVE_CRASHED.code()));
     call(runtime, 1);
+    assertThat(device.entries.get(2).tcs()).as("the other TCS").isNotEqualTo(device.entries.get(0).tcs());
+  }
+
+  @Test
+  void withAexNotifyTheHandlerIsEnteredInThePlaceOfEresume() {
+    device
+        .then((call, registers) -> EnterOutcome.Interrupted.INSTANCE)
+        .then((call, registers) -> new EnterOutcome.Faulted(Vector.UD, 0, 0))
+        .then(exit(-1, 0))
+        .then(exit(-1, 0));
+    var runtime = runtime(false, none(), true);
+    assertThat(call(runtime, 1)).isEqualTo(new CallOutcome.Returned(0));
+    assertThat(device.entries).extracting(ScriptedDevice.Entry::leaf).containsExactly("EENTER", "ERESUME", "EENTER");
+    assertThat(device.entries.get(2).rdi()).isEqualTo(-3);
+    assertThat(device.entries.get(2).rsp()).as("the stack is the interrupted call's")
+        .isEqualTo(device.entries.get(0).rsp());
+    assertThat(call(runtime, 2)).isEqualTo(new CallOutcome.Returned(0));
+    assertThat(device.entries.get(3).tcs()).as("the TCS is free again").isEqualTo(device.entries.get(0).tcs());
+  }
+
+  @Test
+  void withAexNotifyAHandlerThatFailsCostsTheTcs() {
+    device.then((call, registers) -> new EnterOutcome.Faulted(Vector.UD, 0, 0)).then(exit(-1, 0x1006));
+    device.then(exit(-1, 0));
+    var runtime = runtime(false, none(), true);
+    assertThat(call(runtime, 1)).isEqualTo(new CallOutcome.Returned(SgxStatus.SGX_ERROR_ENCLAVE_CRASHED.code()));
+    call(runtime, 2);
     assertThat(device.entries.get(2).tcs()).as("the other TCS").isNotEqualTo(device.entries.get(0).tcs());
   }
 
