@@ -1,5 +1,7 @@
 package org.enclavisor.isa;
 
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Optional;
 
 /** The supervisor's leaves, ENCLS (SDM 3D, “ENCLS—Execute an Enclave System Function”). */
@@ -47,7 +49,7 @@ public enum EnclsLeaf {
   /** Take over a new CPUSVN. */
   EUPDATESVN(0x18);
 
-  private static final EnclsLeaf[] VALUES = values();
+  private static final List<Optional<EnclsLeaf>> BY_CODE = byCode();
 
   private final int code;
 
@@ -60,13 +62,19 @@ public enum EnclsLeaf {
     return code;
   }
 
-  /** By the number in EAX; empty where there is no such leaf. */
+  /** By the number in EAX; empty where there is no such leaf. Allocates nothing. */
   public static Optional<EnclsLeaf> of(int code) {
-    for (EnclsLeaf leaf : VALUES) {
-      if (leaf.code == code) {
-        return Optional.of(leaf);
+    return code >= 0 && code < BY_CODE.size() ? BY_CODE.get(code) : Optional.empty();
+  }
+
+  private static List<Optional<EnclsLeaf>> byCode() {
+    List<Optional<EnclsLeaf>> result = new ArrayList<>();
+    for (EnclsLeaf leaf : values()) {
+      while (result.size() < leaf.code) {
+        result.add(Optional.empty());
       }
+      result.add(Optional.of(leaf));
     }
-    return Optional.empty();
+    return List.copyOf(result);
   }
 }

@@ -1,5 +1,7 @@
 package org.enclavisor.isa;
 
+import static java.lang.foreign.MemoryLayout.PathElement.groupElement;
+import static org.enclavisor.isa.Codec.U64;
 import static org.enclavisor.isa.Codec.u64;
 
 import java.lang.foreign.MemoryLayout;
@@ -27,12 +29,25 @@ public record Pageinfo(long linAddr, long srcPge, long secinfo, long secs) {
 
   private static final Codec CODEC = new Codec("PAGEINFO", LAYOUT);
 
+  // By offset, not by name: leaves are short, and this is in most of them.
+  private static final long LINADDR = offset("linAddr");
+  private static final long SRCPGE = offset("srcPge");
+  private static final long SECINFO = offset("secinfo");
+  private static final long SECS = offset("secs");
+
+  private static long offset(String member) {
+    return LAYOUT.byteOffset(groupElement(member));
+  }
+
   /**
+   * Reads each member once.
+   *
    * @throws MalformedStructureException if the size is wrong
    */
   public static Pageinfo read(MemorySegment segment) {
-    Codec.Reader in = CODEC.read(segment);
-    return new Pageinfo(in.u64("linAddr"), in.u64("srcPge"), in.u64("secinfo"), in.u64("secs"));
+    CODEC.requireSize(segment);
+    return new Pageinfo(
+        segment.get(U64, LINADDR), segment.get(U64, SRCPGE), segment.get(U64, SECINFO), segment.get(U64, SECS));
   }
 
   /** Writes {@link #BYTES} bytes at the segment's start. */

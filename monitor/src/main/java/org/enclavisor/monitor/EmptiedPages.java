@@ -1,5 +1,6 @@
 package org.enclavisor.monitor;
 
+import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
 import org.enclavisor.monitor.epc.EpcmEntry;
 import org.enclavisor.monitor.epc.EpcmTable;
@@ -11,6 +12,8 @@ import org.enclavisor.monitor.spi.AddressSpace;
  */
 final class EmptiedPages {
   private static final int PAGE = 4096;
+
+  private static final MemorySegment ZERO = MemorySegment.ofArray(new byte[PAGE]).asReadOnly();
 
   /** So many may wait, which is 2 MiB. */
   private static final int CAPACITY = 512;
@@ -30,7 +33,8 @@ final class EmptiedPages {
   /** The caller has the page exclusively, and nobody can reach it. */
   void empty(long page) {
     if (keep(page)) {
-      space.enclave().asSlice(page * PAGE, PAGE).fill((byte) 0);
+      // Quicker than filling.
+      MemorySegment.copy(ZERO, 0, space.enclave(), page * PAGE, PAGE);
     } else {
       space.discard(page * PAGE, PAGE);
     }

@@ -100,6 +100,10 @@ final class PageTables implements Translations {
 
   @Override
   public void revoke(long page) {
+    // Whoever takes the lock from now on sees the page's entry as the caller has made it, and grants nothing.
+    if (!lock.isLocked() && entries.granted(page) == 0) {
+      return;
+    }
     lock.lock();
     try {
       if (entries.granted(page) != 0) {

@@ -27,10 +27,10 @@ import org.enclavisor.monitor.LinearMemory;
 import org.enclavisor.monitor.Monitor;
 import org.enclavisor.monitor.Outcome;
 
-/** An enclave of a few hundred pages, as an operating system makes, pages, changes and ends it: leaf by leaf. */
+/** An enclave of some hundred pages, as an operating system makes, pages, changes and ends it: leaf by leaf. */
 final class LeafScene {
   /** Pages that the enclave has, and as many again that it gets by EAUG. */
-  static final int PAGES = 256;
+  static final int PAGES = 512;
 
   static final int PAGE = LeafBench.PAGE;
   static final long SIZE = 4L * PAGES * PAGE;

@@ -1,8 +1,11 @@
 package org.enclavisor.monitor.epc;
 
+import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.List;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicLong;
+import java.util.concurrent.atomic.AtomicReferenceArray;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -31,9 +34,23 @@ public final class Epc {
 
   private record Extents(long[] firstFrames, ElrangeExtent[] extents) {}
 
-  private final ConcurrentHashMap<Long, LooseFrame> loose = new ConcurrentHashMap<>();
+  /** Loose frames are set aside so many at a time. */
+  private static final int BLOCK = 512;
 
-  /** By first frame; a new array for each change, so that looking up takes no lock and next to no time. */
+  /** Frames for single pages: those that are somebody's now. */
+  private static final class Block {
+    private final long first;
+    private final AtomicReferenceArray<@Nullable LooseFrame> frames = new AtomicReferenceArray<>(BLOCK);
+    private int handedOut;
+    private int returned;
+
+    Block(long first) {
+      this.first = first;
+    }
+  }
+
+  // New arrays for each change, so that looking up takes no lock and next to no time.
+  private volatile Block[] blocks = new Block[0];
   private volatile Extents elranges = new Extents(new long[0], new ElrangeExtent[0]);
 
   /** The objects behind evicted SECS pages by EID: what the page's bytes alone could not bring back. */
@@ -43,9 +60,16 @@ public final class Epc {
   private final AtomicLong next = new AtomicLong(1);
 
   /** An empty frame for a SECS or a version array. */
-  public LooseFrame reserve() {
-    LooseFrame frame = new LooseFrame(next.getAndIncrement());
-    loose.put(frame.frame(), frame);
+  public synchronized LooseFrame reserve() {
+    Block[] now = blocks;
+    if (now.length == 0 || now[now.length - 1].handedOut == BLOCK) {
+      now = Arrays.copyOf(now, now.length + 1);
+      now[now.length - 1] = new Block(next.getAndAdd(BLOCK));
+      blocks = now;
+    }
+    Block last = now[now.length - 1];
+    LooseFrame frame = new LooseFrame(last.first + last.handedOut);
+    last.frames.set(last.handedOut++, frame);
     return frame;
   }
 
@@ -73,8 +97,35 @@ public final class Epc {
   }
 
   /** Gives a frame back; it is nobody's from now on. */
-  public void release(LooseFrame frame) {
-    loose.remove(frame.frame(), frame);
+  public synchronized void release(LooseFrame frame) {
+    Block[] now = blocks;
+    int at = block(now, frame.frame());
+    if (at < 0 || !now[at].frames.compareAndSet((int) (frame.frame() - now[at].first), frame, null)) {
+      return;
+    }
+    if (++now[at].returned == BLOCK) {
+      Block[] fewer = Arrays.copyOf(now, now.length - 1);
+      System.arraycopy(now, at + 1, fewer, at, now.length - 1 - at);
+      blocks = fewer;
+    }
+  }
+
+  /** The index of the block that a frame is in, or −1. */
+  private static int block(Block[] blocks, long frame) {
+    int low = 0;
+    int high = blocks.length - 1;
+    while (low <= high) {
+      int middle = low + high >>> 1;
+      long within = frame - blocks[middle].first;
+      if (within < 0) {
+        high = middle - 1;
+      } else if (within >= BLOCK) {
+        low = middle + 1;
+      } else {
+        return middle;
+      }
+    }
+    return -1;
   }
 
   /** Gives an ELRANGE's frames back. */
@@ -125,7 +176,9 @@ public final class Epc {
         return new ElrangePage(extent.secs(), page);
       }
     }
-    return loose.get(frame);
+    Block[] loose = blocks;
+    int block = block(loose, frame);
+    return block < 0 ? null : loose[block].frames.get((int) (frame - loose[block].first));
   }
 
   /** Where the bytes of a regular page are; null for frames that the monitor keeps to itself or that are nobody's. */
@@ -138,8 +191,17 @@ public final class Epc {
   }
 
   /** All loose frames as they are now. */
-  public Iterable<LooseFrame> looseFrames() {
-    return loose.values();
+  public List<LooseFrame> looseFrames() {
+    List<LooseFrame> result = new ArrayList<>();
+    for (Block block : blocks) {
+      for (int i = 0; i < BLOCK; i++) {
+        LooseFrame frame = block.frames.get(i);
+        if (frame != null) {
+          result.add(frame);
+        }
+      }
+    }
+    return result;
   }
 
   /** The name of a frame in the operands of ENCLS leaves. */
@@ -154,6 +216,6 @@ public final class Epc {
 
   /** How many loose frames and ELRANGEs there are. */
   public int extents() {
-    return loose.size() + elranges.extents.length;
+    return looseFrames().size() + elranges.extents.length;
   }
 }

@@ -71,7 +71,7 @@ public final class Eld {
     if (array == null) {
       return Operands.outside(rdx);
     }
-    MemorySegment pageinfoBytes = operands.copy(rbx, Pageinfo.BYTES);
+    MemorySegment pageinfoBytes = operands.shared(rbx, Pageinfo.BYTES);
     if (pageinfoBytes == null) {
       return Operands.notMapped(rbx, "PAGEINFO");
     }
@@ -104,15 +104,27 @@ public final class Eld {
   }
 
   private Outcome load(Pageinfo pageinfo, EpcPage target, long rcx, VersionArray versions, int slot) {
-    MemorySegment pcmd = operands.copy(pageinfo.secinfo(), Pcmd.BYTES);
+    MemorySegment pcmd = operands.shared(pageinfo.secinfo(), Pcmd.BYTES);
     if (pcmd == null) {
       return Operands.notMapped(pageinfo.secinfo(), "PCMD");
     }
-    long flags = pcmd.get(JAVA_LONG_UNALIGNED, PageCrypto.PCMD_SECINFO);
-    int type = (int) (flags >>> 8) & 0xFF;
-    if (type != PageType.REG.code() && type != PageType.TCS.code() && type != PageType.TRIM.code()) {
-      return load(pageinfo, target, rcx, versions, slot, pcmd, null);
+    try (PageCrypto.Page work = crypto.page()) {
+      long flags = work.pcmd(pcmd);
+      int type = (int) (flags >>> 8) & 0xFF;
+      return type == PageType.REG.code() || type == PageType.TCS.code() || type == PageType.TRIM.code()
+          ? child(pageinfo, target, rcx, versions, slot, work, flags)
+          : load(pageinfo, target, rcx, versions, slot, work, flags, null);
     }
+  }
+
+  private Outcome child(
+      Pageinfo pageinfo,
+      EpcPage target,
+      long rcx,
+      VersionArray versions,
+      int slot,
+      PageCrypto.Page work,
+      long flags) {
     long parent = pageinfo.secs();
     if ((parent & (PAGE - 1)) != 0) {
       return Outcome.gp("PAGEINFO.SECS=0x%x is not aligned to 4096 bytes".formatted(parent));
@@ -128,7 +140,7 @@ public final class Eld {
       SecsPage secs = secsPage instanceof LooseFrame frame ? frame.secs() : null;
       return secs == null
           ? Operands.epc(parent, "PAGEINFO.SECS=0x%x is not a SECS".formatted(parent))
-          : load(pageinfo, target, rcx, versions, slot, pcmd, secs);
+          : load(pageinfo, target, rcx, versions, slot, work, flags, secs);
     } finally {
       secsPage.releaseShared();
     }
@@ -140,41 +152,39 @@ public final class Eld {
       long rcx,
       VersionArray versions,
       int slot,
-      MemorySegment pcmd,
+      PageCrypto.Page work,
+      long flags,
       @Nullable SecsPage parent) {
-    try (PageCrypto.Page work = crypto.page()) {
-      MemorySegment source = operands.shared(pageinfo.srcPge(), PAGE);
-      if (source == null) {
-        return Operands.notMapped(pageinfo.srcPge(), "PAGEINFO.SRCPGE");
-      }
-      work.in(source, pcmd);
-      work.header(pcmd, parent == null ? 0 : parent.eid(), pageinfo.linAddr());
-      long version = versions.get(slot);
-      if (!work.decrypt(version)) {
-        return Outcome.error(
-            SgxError.SGX_MAC_COMPARE_FAIL, "the page is not what was evicted with the version in slot " + slot);
-      }
-      // From here on all that the PCMD and the PAGEINFO say is true.
-      int bits = EpcmEntry.ofFlags(pcmd.get(JAVA_LONG_UNALIGNED, PageCrypto.PCMD_SECINFO));
-      if (!fits(target, parent, pageinfo.linAddr())) {
-        return codes ? conflict(rcx) : elsewhere(target, pageinfo.linAddr());
-      }
-      SecsPage secs = null;
-      if (EpcmEntry.is(bits, PageType.SECS)) {
-        secs = epc.reload(SecsPage.eid(work.plain()));
-        if (secs == null) {
-          return Outcome.gp("the enclave was removed while its SECS was evicted");
-        }
-      }
-      if (!versions.clear(slot, version)) {
-        if (secs != null) {
-          epc.evict(secs);
-        }
-        return Outcome.gp("the version slot has changed meanwhile");
-      }
-      commit(target, bits, work.plain(), secs);
-      return Outcome.success();
+    MemorySegment source = operands.shared(pageinfo.srcPge(), PAGE);
+    if (source == null) {
+      return Operands.notMapped(pageinfo.srcPge(), "PAGEINFO.SRCPGE");
     }
+    work.in(source, parent == null ? 0 : parent.eid(), pageinfo.linAddr());
+    long version = versions.get(slot);
+    if (!work.decrypt(version)) {
+      return Outcome.error(
+          SgxError.SGX_MAC_COMPARE_FAIL, "the page is not what was evicted with the version in slot " + slot);
+    }
+    // From here on all that the PCMD and the PAGEINFO say is true.
+    if (!fits(target, parent, pageinfo.linAddr())) {
+      return codes ? conflict(rcx) : elsewhere(target, pageinfo.linAddr());
+    }
+    int bits = EpcmEntry.ofFlags(flags);
+    SecsPage secs = null;
+    if (EpcmEntry.is(bits, PageType.SECS)) {
+      secs = epc.reload(SecsPage.eid(work.plain()));
+      if (secs == null) {
+        return Outcome.gp("the enclave was removed while its SECS was evicted");
+      }
+    }
+    if (!versions.clear(slot, version)) {
+      if (secs != null) {
+        epc.evict(secs);
+      }
+      return Outcome.gp("the version slot has changed meanwhile");
+    }
+    commit(target, bits, work.plain(), secs);
+    return Outcome.success();
   }
 
   /** Whether the frame can hold the page: see {@link Epc}. */

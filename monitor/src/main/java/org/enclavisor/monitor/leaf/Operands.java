@@ -33,7 +33,8 @@ public final class Operands {
 
   /** So many bytes, which others may change at any time; null if they are not all mapped. */
   @Nullable MemorySegment shared(long address, long bytes) {
-    for (Window window : windows) {
+    for (int i = 0; i < windows.size(); i++) {
+      Window window = windows.get(i);
       long at = address - window.address;
       if (at >= 0 && at <= window.segment.byteSize() - bytes) {
         return window.segment.asSlice(at, bytes);
