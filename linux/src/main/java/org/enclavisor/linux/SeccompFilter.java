@@ -13,8 +13,9 @@ import java.util.List;
  *   <li>sigaltstack(2) from the blocks' own instruction, naming one of the stacks in the read-only table;
  *   <li>seccomp(2) from a new thread's own instruction, with the filter for threads;
  *   <li>mprotect(2) and madvise(2) from the steward's own second instruction, pwrite64(2) from its third;
- *   <li>the steward's other calls, from its own first instruction, with a number in the upper half of the fifth argument
- *       that only its registers and the JVM hold: they go to the JVM, which compares them with what it ordered;
+ *   <li>the steward's other calls, from its own first instruction, with a number in the upper half of the fifth
+ *       argument that only its registers and the JVM hold: they go to the JVM, which compares them with what it
+ *       ordered;
  *   <li>everything else becomes SIGSYS.
  * </ul>
  *

@@ -141,8 +141,8 @@ final class StartScript {
     int shared = Kernel.MAP_SHARED | Kernel.MAP_FIXED | Kernel.MAP_NORESERVE;
     map("trampolines", at.stub() + StubLayout.TRAMPOLINES, Kernel.PAGE, readExec, shared, in.files.stub,
         StubLayout.TRAMPOLINES);
-    map("orders", at.stub() + StubLayout.ORDERS, StubLayout.SCRIPT - StubLayout.ORDERS, Kernel.PROT_READ, shared, in.files.stub,
-        StubLayout.ORDERS);
+    map("orders", at.stub() + StubLayout.ORDERS, StubLayout.SCRIPT - StubLayout.ORDERS, Kernel.PROT_READ, shared,
+        in.files.stub, StubLayout.ORDERS);
     long blocks = at.stub() + StubLayout.BLOCKS;
     map("blocks", blocks, end - blocks, readWrite, shared, in.files.stub, StubLayout.BLOCKS);
     for (int i = 0; i < at.processors(); i++) {

@@ -13,10 +13,10 @@ import org.enclavisor.monitor.spi.ProcessDiedException;
  * The JVM's end of the steward, the thread in an enclave process that makes system calls to order. Thread-safe: one
  * order at a time.
  *
- * <p>The steward is in one of two system calls that the kernel holds until we answer, its question for the next order or
- * a single order itself, or on its way through the table of orders to its next question. Kernel and registers carry everything that counts: who asks (thread), from where (RIP),
- * what (number and arguments), and how the last order went (first argument of the question). Nothing of it can be
- * written by enclave code.
+ * <p>The steward is in one of two system calls that the kernel holds until we answer, its question for the next order
+ * or a single order itself, or on its way through the table of orders to its next question. Kernel and registers carry
+ * everything that counts: who asks (thread), from where (RIP), what (number and arguments), and how the last order went
+ * (first argument of the question). Nothing of it can be written by enclave code.
  */
 final class Steward implements AutoCloseable {
   private static final int NOTIF_RECV = 0xC0502100;

@@ -2,8 +2,8 @@ package org.enclavisor.linux;
 
 /**
  * Whether the JVM and the steward spin for each other, each on a processor of its own, or sleep on one. It pays while
- * orders come one after the other and no thread of an enclave spins; a steward that nobody needs sleeps. Confined to the
- * steward's lock.
+ * orders come one after the other and no thread of an enclave spins; a steward that nobody needs sleeps. Confined to
+ * the steward's lock.
  */
 final class StewardWaiting {
   /** How long the steward spins for the next table before it goes to sleep: about what it costs to wake a processor. */

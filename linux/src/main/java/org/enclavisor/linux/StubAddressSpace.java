@@ -8,7 +8,6 @@ import java.util.ArrayList;
 import java.util.BitSet;
 import java.util.Deque;
 import java.util.List;
-import java.util.Optional;
 import java.util.concurrent.locks.LockSupport;
 import org.enclavisor.isa.Permissions;
 import org.enclavisor.monitor.spi.AddressSpace;
@@ -25,7 +24,6 @@ import org.jspecify.annotations.Nullable;
  * <p>Lock order: this object, then the {@link Steward}'s lock. Whoever waits for enclave code holds neither.
  */
 final class StubAddressSpace implements AddressSpace {
-  private static final int PR_SET_DUMPABLE = 4;
   private static final long START_PATIENCE_NANOS = 10_000_000_000L;
   private static final long POLL_NANOS = 20_000;
 
@@ -52,22 +50,15 @@ final class StubAddressSpace implements AddressSpace {
   private volatile boolean quiet;
   private boolean closed;
 
-  private StubAddressSpace(
-      StubPlatform platform,
-      StubLayout layout,
-      StubProgram program,
-      StubFiles files,
-      StubMemory memory,
-      StubProcess process,
-      Steward steward,
-      Optional<WriteWatch> watch) {
+  private StubAddressSpace(StubPlatform platform, LockedProcess parts) {
+    StubProgram program = parts.program();
     this.platform = platform;
-    this.layout = layout;
-    this.files = files;
-    this.memory = memory;
-    this.process = process;
-    this.steward = steward;
-    this.written = new WrittenPages(files.enclave, watch, memory.enclave());
+    this.layout = parts.layout();
+    this.files = parts.files();
+    this.memory = parts.memory();
+    this.process = parts.process();
+    this.steward = parts.steward();
+    this.written = new WrittenPages(files.enclave, parts.watch(), memory.enclave());
     this.unknownBaseTrap = program.unknownBaseTrap();
     this.bases =
         new BaseTable(memory.stub().asSlice(StubLayout.BASES, 8L * StubLayout.BASE_COUNT), layout.processors());
@@ -84,92 +75,10 @@ final class StubAddressSpace implements AddressSpace {
 
   /** Starts a process and locks it up. */
   static StubAddressSpace create(StubPlatform platform, AddressSpaceLayout wanted) {
-    LinuxMachine machine = LinuxMachine.INSTANCE;
-    StubLayout layout = StubLayout.of(wanted, machine.xsaveBytes());
-    StubBlock block = new StubBlock(layout, machine.xcr0());
-    int cookie = Kernel.random();
-    StubFiles files = new StubFiles(layout);
-    StubProgram program = new StubProgram(layout, block, files.stub);
-    StubMemory memory = null;
-    StubProcess process = null;
-    Steward steward = null;
-    Optional<WriteWatch> watch = Optional.empty();
-    boolean done = false;
-    try {
-      memory = StubMemory.map(layout, files);
-      StartScript script =
-          StartScript.of(new StartScript.Inputs(layout, program, block, Kernel.getpid(), cookie, files));
-      Kernel.fill(files.program, elf(layout, program, block, script));
-      process = platform.keeper().start(() -> start(files));
-      awaitLocked(process, memory, layout, script);
-      int listener = Kernel.pidfdGetfd(process.pidfd(), script.listener());
-      memory.prepareThreadFilter(layout);
-      steward =
-          new Steward(process, listener, layout, memory.stub(), program.stewardSite(), cookie,
-              StewardWaiting.of(platform.options().waiting(), process.pid()));
-      steward.require("close", Syscall.CLOSE, script.listener());
-      watch = WriteWatch.of(
-          Kernel.tryPidfdGetfd(process.pidfd(), script.userfault()), process.pid(), layout.enclave(),
-          layout.enclaveBytes());
-      steward.order(Syscall.CLOSE, script.userfault()); // which there may be none of
-      steward.require("prctl(PR_SET_DUMPABLE)", Syscall.PRCTL, PR_SET_DUMPABLE, 0);
-      steward.require("munmap", Syscall.MUNMAP, layout.stub() + StubLayout.SCRIPT, StubLayout.SCRIPT_BYTES);
-      files.closeButEnclave();
-      var space = new StubAddressSpace(platform, layout, program, files, memory, process, steward, watch);
-      process.onDeath(space::wakeHosts);
-      done = true;
-      return space;
-    } finally {
-      if (!done) {
-        watch.ifPresent(WriteWatch::close);
-        undo(process, steward, memory, files);
-      }
-    }
-  }
-
-  private static void undo(
-      @Nullable StubProcess process, @Nullable Steward steward, @Nullable StubMemory memory, StubFiles files) {
-    if (process != null) {
-      process.kill("its start failed");
-      process.awaitEnd();
-    }
-    if (steward != null) {
-      steward.close();
-    }
-    if (memory != null) {
-      memory.close();
-    }
-    files.close();
-  }
-
-  private static StubProcess start(StubFiles f) {
-    return new StubProcess(
-        ChildProcess.start("enclavisor-enclave", f.program, f.program, f.stub, f.enclave, f.untrusted, f.patches));
-  }
-
-  private static byte[] elf(StubLayout layout, StubProgram program, StubBlock block, StartScript script) {
-    return ElfFile.of(
-        layout.stub(),
-        program.entry(),
-        program.text(),
-        block.text(),
-        layout.stub() + StubLayout.SCRIPT,
-        script.toBytes());
-  }
-
-  /** No enclave code has run yet: the word can be trusted. */
-  private static void awaitLocked(StubProcess process, StubMemory memory, StubLayout layout, StartScript script) {
-    MemorySegment mailbox = memory.block(layout, 0).asSlice(StubLayout.MAILBOX);
-    long deadline = System.nanoTime() + START_PATIENCE_NANOS;
-    while ((int) Mailbox.INT.getAcquire(mailbox, (long) Mailbox.READY) == 0) {
-      if (process.death() != null) {
-        throw new PlatformException("the enclave process did not start: " + script.explain(process));
-      }
-      if (System.nanoTime() - deadline > 0) {
-        throw new PlatformException("the enclave process did not start within 10 s");
-      }
-      LockSupport.parkNanos(POLL_NANOS);
-    }
+    LockedProcess parts = LockedProcess.start(platform, wanted);
+    StubAddressSpace space = new StubAddressSpace(platform, parts);
+    parts.process().onDeath(space::wakeHosts);
+    return space;
   }
 
   // ---- the SPI

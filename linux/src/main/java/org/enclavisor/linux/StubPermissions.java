@@ -13,8 +13,8 @@ import org.enclavisor.monitor.spi.AddressSpace.Range;
  *
  * <p>Permissions are those of the kernel's mappings, one for each run of equal pages, of which a process has a limited
  * number. Once there are many, small ranges that are taken away are <i>covered</i> instead: guard markers in the page
- * tables (Linux 6.15), at which every access faults, leave the mapping below whole. Guard markers do not get on with the
- * write protection of {@link WriteWatch}, so from the first mark on there are none.
+ * tables (Linux 6.15), at which every access faults, leave the mapping below whole. Guard markers do not get on with
+ * the write protection of {@link WriteWatch}, so from the first mark on there are none.
  */
 final class StubPermissions {
   private static final int MADV_GUARD_INSTALL = 102;

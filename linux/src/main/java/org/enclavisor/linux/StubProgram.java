@@ -24,12 +24,11 @@ import org.enclavisor.linux.asm.Mem;
  * ways into a block's text ({@link StubBlock}) that do not know the block yet.
  *
  * <p>The steward keeps all it has in registers and reads only memory that the process cannot write: enclave code that
- * runs beside it has nothing to change. It asks for its next order by a system call that the JVM answers
- * (seccomp user notification). The answer is 0 for a single order, which it carries out as a second such call, which the
- * JVM compares with what it ordered; or 1 for the table of orders, which it carries out at once, for its thread is the
- * only one whose filter lets these calls pass. The
- * result is the first argument of the next question, the second tells at which entry of the table it was, the third
- * which table was the last.
+ * runs beside it has nothing to change. It asks for its next order by a system call that the JVM answers (seccomp user
+ * notification). The answer is 0 for a single order, which it carries out as a second such call, which the JVM compares
+ * with what it ordered; or 1 for the table of orders, which it carries out at once, for its thread is the only one
+ * whose filter lets these calls pass. The result is the first argument of the next question, the second tells at which
+ * entry of the table it was, the third which table was the last.
  *
  * <p>If it shall spin for the next table, it says that one is done by a system call that writes the table's number into
  * a word that it and everybody else in the process can only read: nobody but the steward can make that call either.
@@ -72,8 +71,8 @@ final class StubProgram {
   private final Label unknownBase = new Label();
 
   /**
-   * Assembles the common text for a layout, and for the descriptor of the file behind the stub's region. The script starts
-   * at {@link StubLayout#SCRIPT}, the cookie before it.
+   * Assembles the common text for a layout, and for the descriptor of the file behind the stub's region. The script
+   * starts at {@link StubLayout#SCRIPT}, the cookie before it.
    */
   StubProgram(StubLayout layout, StubBlock block, int stubFile) {
     this.layout = layout;

@@ -8,10 +8,10 @@ import java.util.BitSet;
 import java.util.Optional;
 
 /**
- * The kernel's notes of which pages a mapping was written through: userfaultfd(2) in its asynchronous form, in which the
- * kernel takes write protection off a page at the first write and stops nobody, and ioctl(PAGEMAP_SCAN), which tells
- * where it is off and can put it on again in the same breath. Both came with Linux 6.7; a userfaultfd works on the memory
- * of the process that made it, whoever holds it. Confined to its owner's lock.
+ * The kernel's notes of which pages a mapping was written through: userfaultfd(2) in its asynchronous form, in which
+ * the kernel takes write protection off a page at the first write and stops nobody, and ioctl(PAGEMAP_SCAN), which
+ * tells where it is off and can put it on again in the same breath. Both came with Linux 6.7; a userfaultfd works on
+ * the memory of the process that made it, whoever holds it. Confined to its owner's lock.
  */
 public final class WriteWatch implements AutoCloseable {
   private static final int O_CLOEXEC = 0x80000;

@@ -12,7 +12,8 @@ import org.enclavisor.monitor.spi.AddressSpaceLayout;
 
 /**
  * Measures how much more it costs to take pages away from an enclave process than to do the same in one's own: the
- * median, and what one in ten does not reach, for others on the machine disturb upwards only; single operations, the two kinds in turn, on touched pages of shared memory with neighbours of another kind.
+ * median, and what one in ten does not reach, for others on the machine disturb upwards only; single operations, the
+ * two kinds in turn, on touched pages of shared memory with neighbours of another kind.
  */
 public final class ShootDownBench {
   private static final int SAMPLES = 2_000;

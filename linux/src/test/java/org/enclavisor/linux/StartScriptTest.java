@@ -34,7 +34,8 @@ class StartScriptTest {
     var layout = StubLayout.of(new AddressSpaceLayout(0, 1 << 20, 4096, StubLayout.MAX_PROCESSORS), 2696);
     var block = new StubBlock(layout, 7);
     try (var files = new StubFiles(layout)) {
-      var script = StartScript.of(new StartScript.Inputs(layout, new StubProgram(layout, block, 0), block, 1, 0, files));
+      var program = new StubProgram(layout, block, files.stub);
+      var script = StartScript.of(new StartScript.Inputs(layout, program, block, 1, 0, files));
       assertThat(script.toBytes()).hasSize(StubLayout.SCRIPT_BYTES);
     }
   }

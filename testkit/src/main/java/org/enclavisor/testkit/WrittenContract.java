@@ -76,8 +76,8 @@ interface WrittenContract extends Contract {
   }
 
   /**
-   * Enclave threads write all over a range, and the monitor too, while marks are set. A copy that follows the marks, as a
-   * migration's does, is the memory at the end.
+   * Enclave threads write all over a range, and the monitor too, while marks are set. A copy that follows the marks, as
+   * a migration's does, is the memory at the end.
    */
   @Test
   default void aCopyThatFollowsTheMarksIsComplete() {

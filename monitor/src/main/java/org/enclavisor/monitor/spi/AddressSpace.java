@@ -24,8 +24,8 @@ public interface AddressSpace extends AutoCloseable {
   MemorySegment enclave();
 
   /**
-   * Copies whole pages into the ELRANGE. The same as writing to {@link #enclave()}; a platform may know a way that costs
-   * less for pages that nobody has touched yet.
+   * Copies whole pages into the ELRANGE. The same as writing to {@link #enclave()}; a platform may know a way that
+   * costs less for pages that nobody has touched yet.
    *
    * @param offset from the base, in bytes, page-aligned
    * @param pages stays alive until this returns; if it changes meanwhile, what is copied is one or the other
@@ -86,9 +86,9 @@ public interface AddressSpace extends AutoCloseable {
   void protect(List<Range> ranges);
 
   /**
-   * Gives pages back to the machine: their bytes are lost, they read as zero afterwards, and cost nothing until somebody
-   * touches them. The caller has made the range inaccessible by {@code protect} before and nobody reads or writes it
-   * meanwhile: whoever touches a page that has gone gets a fresh one.
+   * Gives pages back to the machine: their bytes are lost, they read as zero afterwards, and cost nothing until
+   * somebody touches them. The caller has made the range inaccessible by {@code protect} before and nobody reads or
+   * writes it meanwhile: whoever touches a page that has gone gets a fresh one.
    *
    * @param offset from the base, in bytes, page-aligned
    * @param length in bytes, a positive multiple of the page size
