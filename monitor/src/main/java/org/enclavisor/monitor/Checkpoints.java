@@ -104,10 +104,8 @@ public final class Checkpoints {
         done = true;
         throw wrongState(enclave, EnclaveState.STOPPED, enclave.life.state());
       }
-      enclave.tables().flush();
-      if (pager != null) {
-        enclave.tables().withdrawAll(); // pages may have to go meanwhile
-      }
+      // While the machine stands still its tables cannot be changed, and leaves may want to: with nothing granted, none has.
+      enclave.tables().withdrawAll();
       enclave.space().quiesce();
       enclave.standing = true;
       lineages.name(id, enclave.secs().eid());
@@ -137,6 +135,9 @@ public final class Checkpoints {
       requireStanding(enclave);
       enclave.space().resume();
       enclave.standing = false;
+      if (pager == null) { // else access is given as it is needed, and so it is seen what is used
+        enclave.tables().follow(0, enclave.secs().pages().pages(), true);
+      }
       EnclaveId next = lineages.next(id, enclave.secs().eid());
       enclave.id(next);
       enclave.secs().exclusive(false);

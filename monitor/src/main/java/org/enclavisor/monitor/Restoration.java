@@ -148,9 +148,8 @@ final class Restoration implements AutoCloseable {
     if (fields.attributes().has(Attributes.PROVISIONKEY) && !config.provisioning()) {
       return "SECS.ATTRIBUTES.PROVISIONKEY was not granted to this host";
     }
-    boolean launcher = fields.attributes().has(Attributes.EINITTOKENKEY);
-    if (launcher && !config.launchKeyHash().map(fields.mrSigner()::equals).orElse(true)) {
-      return "SECS.ATTRIBUTES.EINITTOKENKEY is for the signer in IA32_SGXLEPUBKEYHASH only";
+    if (fields.attributes().has(Attributes.EINITTOKENKEY) && !config.launching()) {
+      return "SECS.ATTRIBUTES.EINITTOKENKEY was not granted to this host";
     }
     List<Component> here = components(cpu, fields.attributes().xfrm());
     if (!here.equals(next.machine().components())) {
