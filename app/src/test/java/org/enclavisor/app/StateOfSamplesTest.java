@@ -31,8 +31,8 @@ import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.MethodSource;
 
 /**
- * Every sample, on every platform, stopped at random moments of its calls, ended and brought back: in the same JVM, again
- * and again, and in a fresh one. Its results are those of a run in peace.
+ * Every sample, on every platform, stopped at random moments of its calls, ended and brought back: in the same JVM,
+ * again and again, and in a fresh one. Its results are those of a run in peace.
  */
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
 @Timeout(value = 240, threadMode = Timeout.ThreadMode.SEPARATE_THREAD)

@@ -347,8 +347,8 @@ public final class Enclave implements AutoCloseable {
    * The host's side of a paused enclave that the monitor has stopped.
    *
    * @param patience how long to wait for OCALLs under way to end
-   * @throws WrongUseException if a call is in an OCALL still, or made from one: where the program's own Java stands is no
-   *     value
+   * @throws WrongUseException if a call is in an OCALL still, or made from one: where the program's own Java stands is
+   *     no value
    */
   public HostSnapshot snapshot(Duration patience) {
     return new HostSnapshot(runtime.state(patience));

@@ -140,8 +140,8 @@ public final class Enclavisor implements AutoCloseable {
   }
 
   /**
-   * Becomes the host of an enclave that the monitor has brought back. Its calls are {@link Enclave#pendingCalls}; OCALLs
-   * have to be served before they are finished.
+   * Becomes the host of an enclave that the monitor has brought back. Its calls are {@link Enclave#pendingCalls};
+   * OCALLs have to be served before they are finished.
    *
    * @param image what the enclave was loaded from
    * @param config with the same bytes of stack and heap as when it was loaded

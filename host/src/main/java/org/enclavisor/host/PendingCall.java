@@ -33,7 +33,7 @@ public final class PendingCall {
   public CallResult finish() {
     synchronized (this) {
       if (taken) {
-        throw new WrongUseException("ECALL " + ecall + ": expected a call that is pending, found one that was taken up");
+        throw new WrongUseException("ECALL " + ecall + ": expected a pending call, found one that was taken up");
       }
       taken = true;
     }

@@ -31,7 +31,7 @@ import org.enclavisor.monitor.state.StateWriter;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Stops enclaves at whatever instruction they are, writes their state, and brings them back, here or in another process.
+ * Stops enclaves at whatever instruction they are, writes their state, and brings them back, here or elsewhere.
  *
  * <pre>
  * {@link #stop} → {@link #write} → {@link Monitor#remove} → {@link #restore}
@@ -39,9 +39,9 @@ import org.jspecify.annotations.Nullable;
  *         → {@link #write} → {@link #resume} → … → {@link #stop} → {@link #writeChanges}
  * </pre>
  *
- * <p>Every stop ends a generation: an enclave that goes on, in place or from a stream, has the next one, and a host that
- * presents the old is turned away at the gate. In this monitor no state comes to life twice, nor after a later one did,
- * nor while the enclave that it is of is still there. Between monitors nobody but the caller can know that.
+ * <p>Every stop ends a generation: an enclave that goes on, in place or from a stream, has the next one, and a host
+ * that presents the old is turned away at the gate. In this monitor no state comes to life twice, nor after a later one
+ * did, nor while the enclave that it is of is still there. Between monitors nobody but the caller can know that.
  *
  * <p>Thread-safe. {@link #write} and {@link #restore} take long; they hold the lock of their enclave only.
  */
@@ -79,8 +79,8 @@ public final class Checkpoints {
   }
 
   /**
-   * Lets nobody in any more, brings every thread out by an AEX, and returns when the machine itself says that nothing of
-   * the enclave runs. Threads that are in a leaf finish it first. An enclave whose threads do not come out is ended.
+   * Lets nobody in any more, brings every thread out by an AEX, and returns when the machine itself says that nothing
+   * of the enclave runs. Threads that are in a leaf finish it first. An enclave whose threads do not come out is ended.
    *
    * @throws IllegalArgumentException if there is no such enclave
    * @throws IllegalStateException if it is not initialised, or stopped already
@@ -104,7 +104,7 @@ public final class Checkpoints {
         done = true;
         throw wrongState(enclave, EnclaveState.STOPPED, enclave.life.state());
       }
-      // While the machine stands still its tables cannot be changed, and leaves may want to: with nothing granted, none has.
+      // While the machine stands still its tables cannot be changed, and leaves may want to: not with nothing granted.
       enclave.tables().withdrawAll();
       enclave.space().quiesce();
       enclave.standing = true;
@@ -258,12 +258,13 @@ public final class Checkpoints {
    *
    * @param full a stream of {@link #write}
    * @param changes streams of {@link #writeChanges}, in their order, none left out; only where the EPC has no limit
-   * @throws org.enclavisor.monitor.state.MalformedStateException if one of them is no such stream; nothing is left of it
+   * @throws org.enclavisor.monitor.state.MalformedStateException if one of them is no such stream; nothing is left
    * @throws PlatformException if the machine fails on the way; nothing is left of it
    */
   public RestoreOutcome restore(ReadableByteChannel full, List<ReadableByteChannel> changes, StateProgress progress)
       throws IOException {
-    try (Restoration restoration = new Restoration(monitor, platform, config, cpu, epc, pager, lineages, enclaves, progress)) {
+    try (Restoration restoration =
+        new Restoration(monitor, platform, config, cpu, epc, pager, lineages, enclaves, progress)) {
       String refusal = restoration.read(full);
       for (ReadableByteChannel change : changes) {
         if (refusal == null) {

@@ -27,9 +27,13 @@ import java.util.HexFormat;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicLong;
+import java.util.concurrent.atomic.AtomicReference;
 import java.util.stream.Stream;
 import org.enclavisor.isa.GprSgx;
 import org.enclavisor.isa.Key128;
+import org.enclavisor.isa.PageType;
 import org.enclavisor.isa.Permissions;
 import org.enclavisor.isa.Vector;
 import org.enclavisor.monitor.EnclaveId;
@@ -43,6 +47,7 @@ import org.enclavisor.monitor.EnterOutcome.Refused;
 import org.enclavisor.monitor.EpcLimit;
 import org.enclavisor.monitor.Monitor;
 import org.enclavisor.monitor.MonitorConfig;
+import org.enclavisor.monitor.RangeOutcome;
 import org.enclavisor.monitor.RestoreOutcome;
 import org.enclavisor.monitor.UntrustedMemory;
 import org.enclavisor.monitor.spi.PlatformException;
@@ -566,5 +571,105 @@ public abstract class CheckpointContract extends EnclaveFixture {
       }
       assertThat(first.epcPages()).isLessThanOrEqualTo(120);
     }
+  }
+
+  /** What was restricted and changed, and waits for the enclave's consent, is accepted in the next life. */
+  @Test
+  void entriesThatWaitForAcceptanceWaitOn() {
+    int eaccept = 5;
+    var enclave = living(load(SampleEnclave.of(c ->
+        c.mov(R8, RCX).mov(RBX, RDI).mov(RCX, RSI).enclu(eaccept).mov(RDX, RAX).mov(RBX, R8).enclu(4)).nssa(3)));
+    RangeOutcome restricted = device().restrictPermissions(enclave.id, DATA + 0x2000, 0x1000, Permissions.R);
+    assertThat(restricted.ok()).as(restricted.toString()).isTrue();
+    RangeOutcome trimmed = device().modifyTypes(enclave.id, DATA + 0x3000, 0x1000, PageType.TRIM);
+    assertThat(trimmed.ok()).as(trimmed.toString()).isTrue();
+    monitor().checkpoints().stop(enclave.id);
+    byte[] state = enclave.write();
+    var view = StateView.of(state);
+    assertThat(view.epoch()).isGreaterThan(1);
+    monitor().remove(enclave.id);
+    try (var below = new WatchedPlatform(open()); var other = new Monitor(below, MonitorConfig.defaults())) {
+      Living next = enclave.in(other, below, state);
+      other.checkpoints().stop(next.id);
+      assertThat(StateView.of(next.write())).isEqualTo(view);
+      next = new Living(below, other, other.checkpoints().resume(next.id), enclave.loaded);
+      // SECINFO.FLAGS: R, PR, PT_REG; MODIFIED, PT_TRIM
+      assertThat(accept(next, DATA + 0x2000, 1 | 1 << 5 | 2 << 8)).isZero();
+      assertThat(accept(next, DATA + 0x3000, 1 << 4 | 4 << 8)).isZero();
+      assertThat(other.removePages(next.id, DATA + 0x3000, 0x1000).ok()).isTrue();
+    }
+  }
+
+  private static long accept(Living enclave, long page, long flags) {
+    enclave.platform.last().enclave().set(JAVA_LONG, DATA + 0x1000, flags);
+    var registers = host();
+    registers.rdi = enclave.loaded.base() + DATA + 0x1000;
+    registers.rsi = enclave.loaded.base() + page;
+    assertThat(enclave.eenter(0, registers)).isEqualTo(Exited.INSTANCE);
+    return registers.rdx;
+  }
+
+  /** Among threads that come and go, every stop finds all outside, and no generation lets in those of another. */
+  @Test
+  void stopsAmongEntriesLoseNothing() throws InterruptedException {
+    int threads = 2;
+    var seeded = Seeded.named("stopsAmongEntries");
+    var loaded = load(counting().threads(threads));
+    var current = new AtomicReference<>(living(loaded));
+    var goOn = new AtomicBoolean(true);
+    var done = new AtomicLong();
+    var hosts = new ArrayList<CompletableFuture<Void>>();
+    for (int i = 0; i < threads; i++) {
+      int thread = i;
+      hosts.add(CompletableFuture.runAsync(() -> {
+        boolean resume = false;
+        while (goOn.get() || resume) {
+          Living now = current.get();
+          var registers = host();
+          registers.rdi = 100;
+          registers.rsi = counter(now, thread);
+          switch (resume ? now.eresume(thread, registers) : now.eenter(thread, registers)) {
+            case Exited _ -> {
+              resume = false;
+              done.addAndGet(100);
+            }
+            case Interrupted _ -> resume = true;
+            case Refused _ -> Thread.onSpinWait();
+            case Faulted faulted -> throw new AssertionError(faulted.toString());
+            case EnterOutcome.Dead dead -> throw new AssertionError(dead.reason());
+          }
+        }
+      }, task -> Thread.ofPlatform().daemon().start(task)));
+    }
+    for (int life = 1; life <= 40; life++) {
+      sleep(seeded.below(500_000));
+      Living now = current.get();
+      now.monitor.checkpoints().stop(now.id);
+      assertThat(now.id.generation()).isEqualTo(life);
+      current.set(new Living(now.platform, now.monitor, now.monitor.checkpoints().resume(now.id), loaded));
+    }
+    goOn.set(false);
+    hosts.forEach(host -> host.orTimeout(30, TimeUnit.SECONDS).join());
+    assertThat(counted(current.get(), 0) + counted(current.get(), 1)).isEqualTo(done.get()).isPositive();
+  }
+
+  /** Whoever ends an enclave while it is being stopped ends it; nobody waits for ever. */
+  @Test
+  void stopAndRemovalRace() {
+    for (int i = 0; i < 10; i++) {
+      var enclave = living(load(counting()));
+      var entry = count(enclave, 0, Long.MAX_VALUE / 2);
+      var stop = CompletableFuture.runAsync(() -> {
+        try {
+          monitor().checkpoints().stop(enclave.id);
+        } catch (IllegalStateException | IllegalArgumentException | PlatformException e) {
+          assertThat(e).hasMessageContaining("nclave");
+        }
+      }, task -> Thread.ofPlatform().daemon().start(task));
+      assertThat(monitor().remove(enclave.id).ok()).isTrue();
+      stop.orTimeout(30, TimeUnit.SECONDS).join();
+      assertThat(await(entry)).isInstanceOfAny(Interrupted.class, Refused.class, EnterOutcome.Dead.class);
+    }
+    assertThat(monitor().enclaves()).isZero();
   }
 }

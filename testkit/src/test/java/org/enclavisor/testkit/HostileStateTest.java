@@ -40,8 +40,8 @@ class HostileStateTest {
   private static MonitorConfig small() {
     var d = MonitorConfig.defaults();
     return new MonitorConfig(
-        d.launchKeyHash(), d.provisioning(), d.launching(), d.attributes(), d.miscselect(), d.features(), 24, d.cpuSvn(),
-        d.ownerEpoch(), d.random(), d.events(), d.epc(), d.root());
+        d.launchKeyHash(), d.provisioning(), d.launching(), d.attributes(), d.miscselect(), d.features(), 24,
+        d.cpuSvn(), d.ownerEpoch(), d.random(), d.events(), d.epc(), d.root());
   }
 
   private static byte[] state(Seeded seeded) throws IOException {

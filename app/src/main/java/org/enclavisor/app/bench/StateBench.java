@@ -17,7 +17,7 @@ import org.enclavisor.monitor.state.StateProgress;
 
 /**
  * What it costs to stop an enclave and let it go on, to write its state and to bring it back, in memory; against the
- * JDK's SHA-256, which has to go over every byte of a stream. Writing is per MiB; bringing back includes the new process.
+ * JDK's SHA-256, which has to go over every byte of a stream. Writing is per MiB; bringing back includes a new process.
  */
 final class StateBench {
   static final String GROUP = "state";

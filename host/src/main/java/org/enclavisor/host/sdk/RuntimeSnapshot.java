@@ -55,7 +55,7 @@ final class RuntimeSnapshot {
                 slots.stream().map(TcsSlot::address).toList());
     if (!same) {
       throw new WrongUseException(
-          "snapshot: expected that of a host with the same threads, and as many bytes of stack and heap, found another");
+          "snapshot: expected that of a host with the same threads and as many bytes of stack and heap, found another");
     }
     for (Piece piece : state.memory()) {
       memory.slice(piece.address(), piece.bytes().length, "snapshot").copyFrom(MemorySegment.ofArray(piece.bytes()));

@@ -84,6 +84,6 @@ public record EnclaveManifest(Instance instance, MachineNeeds machine, SecsState
     }
   }
 
-  /** From a page on, until the next run, the host's mappings allow this: 1 read, 2 write, 4 execute, 8 if the host said so. */
+  /** From a page on, until the next run, the host allows this: 1 read, 2 write, 4 execute, 8 if it said so itself. */
   public record Mapping(long page, int access) {}
 }

@@ -3,8 +3,8 @@ package org.enclavisor.monitor.state;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What a stream is made of, in this order; but that the four kinds from {@link #ENTRIES} to {@link #PAGES} follow each other
- * in any order, each by ascending page numbers.
+ * What a stream is made of, in this order; but the four kinds from {@link #ENTRIES} to {@link #PAGES} follow each
+ * other in any order, each by ascending page numbers.
  */
 public enum Section {
   /** Magic, version, kind; before the first section proper, and without a tag of its own. */

@@ -20,8 +20,8 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * Writes the state of an enclave that stands still, page by page in ascending order: its size does not matter to the
- * heap. {@link #begin}; for each page {@link #entry}, {@link #thread} or {@link #content} as it has them, and then {@link
- * #drain}; {@link #end}. Only begin, drain and end write to the channel. Confined to one thread.
+ * heap. {@link #begin}; for each page {@link #entry}, {@link #thread} or {@link #content} as it has them, and then
+ * {@link #drain}; {@link #end}. Only begin, drain and end write to the channel. Confined to one thread.
  */
 public final class StateWriter implements AutoCloseable {
   private static final MemorySegment ZERO = MemorySegment.ofArray(new byte[PAGE]).asReadOnly();
