@@ -199,6 +199,44 @@ public abstract class PagingContract extends EnclaveFixture {
     assertNobodyNoticed();
   }
 
+  @Test
+  void versionArraysAreEvictedTooWhenThereAreTooManyOfThem() {
+    int pages = 20 * 512;
+    var loaded = load(visitor().heap(pages));
+    var addresses = new ArrayList<Long>();
+    // So far apart that neighbours in the list have their versions in different arrays, there and back.
+    for (int step = 0; step < LIST / 8; step++) {
+      addresses.add(loaded.base() + HEAP + (long) (step * 521 % pages) * PAGE);
+    }
+    for (int round = 0; round < 3; round++) {
+      assertThat(touch(loaded, 0, addresses)).isEqualTo(Exited.INSTANCE);
+    }
+    assertThat(eenter(loaded, 0, visit(loaded, 0, addresses, true))).isEqualTo(Exited.INSTANCE);
+    UntrustedMemory memory = device().untrusted(loaded.id());
+    for (int step = 0; step < addresses.size(); step++) {
+      assertThat(word(memory, 8L * step)).as("visit " + step).isEqualTo(3);
+    }
+    assertThat(store.numbers()).as("records of version arrays").anyMatch(number -> number % 513 == 512);
+    assertThat(monitor().epcPages()).isLessThanOrEqualTo(BUDGET);
+    device().remove(loaded.id());
+    assertThat(monitor().epcPages()).isZero();
+  }
+
+  @Test
+  void aVersionArrayThatComesBackOlderEndsTheEnclave() {
+    int pages = 20 * 512;
+    var loaded = load(visitor().heap(pages));
+    var addresses = new ArrayList<Long>();
+    for (int step = 0; step < LIST / 8; step++) {
+      addresses.add(loaded.base() + HEAP + (long) (step * 521 % pages) * PAGE);
+    }
+    for (int round = 0; round < 2; round++) {
+      assertThat(touch(loaded, 0, addresses)).isEqualTo(Exited.INSTANCE);
+    }
+    store.replayingOnly(number -> number % 513 == 512);
+    assertThat(touch(loaded, 0, addresses)).isInstanceOf(Dead.class);
+  }
+
   private void visitWithAllThreads(Pattern pattern, List<Loaded> enclaves, List<long[]> counts) {
     var runs = new ArrayList<CompletableFuture<EnterOutcome>>();
     for (int i = 0; i < enclaves.size(); i++) {

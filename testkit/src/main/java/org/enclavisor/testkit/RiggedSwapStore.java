@@ -6,6 +6,7 @@ import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.function.BiFunction;
+import java.util.function.LongPredicate;
 import java.util.function.UnaryOperator;
 import org.enclavisor.monitor.spi.SwapStore;
 
@@ -61,6 +62,11 @@ public final class RiggedSwapStore implements SwapStore {
   /** From now on a record comes back as it was when it was written the last time but one, where there was such a time. */
   public void replaying() {
     lie = (number, record) -> older.getOrDefault(number, record).clone();
+  }
+
+  /** The same with some numbers only. */
+  public void replayingOnly(LongPredicate which) {
+    lie = (number, record) -> which.test(number) ? older.getOrDefault(number, record).clone() : record;
   }
 
   /** From now on the record of another number comes back. */
