@@ -29,6 +29,7 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.MethodSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /**
  * Every sample, on every platform, stopped at random moments of its calls, ended and brought back: in the same JVM,
@@ -144,10 +145,21 @@ class StateOfSamplesTest {
     }
   }
 
+  /** What was stopped on one platform goes on on another. */
+  @ParameterizedTest
+  @ValueSource(strings = {"threads", "fpavx", "exceptions"})
+  void betweenPlatforms(String sample) throws InterruptedException {
+    travel(sample, Way.STUB, Way.PTRACE, 3);
+  }
+
   private void travel(String sample, Way way, int stopsEach) throws InterruptedException {
+    travel(sample, way, way, stopsEach);
+  }
+
+  private void travel(String sample, Way way, Way back, int stopsEach) throws InterruptedException {
     List<List<String>> expected = expected(sample);
-    var seeded = Seeded.named("atRandomMoments " + sample + " " + way);
-    try (var one = Hosting.on(way); var other = Hosting.on(way)) {
+    var seeded = Seeded.named("atRandomMoments " + sample + " " + way + " " + back);
+    try (var one = Hosting.on(way); var other = Hosting.on(back)) {
       var journey = new Journey(sample, one);
       int moves = 0;
       for (int phase = 0; phase < expected.size(); phase++) {

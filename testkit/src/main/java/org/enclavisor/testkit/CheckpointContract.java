@@ -31,10 +31,12 @@ import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.stream.Stream;
+import org.enclavisor.isa.Attributes;
 import org.enclavisor.isa.GprSgx;
 import org.enclavisor.isa.Key128;
 import org.enclavisor.isa.PageType;
 import org.enclavisor.isa.Permissions;
+import org.enclavisor.isa.Tcs;
 import org.enclavisor.isa.Vector;
 import org.enclavisor.monitor.EnclaveId;
 import org.enclavisor.monitor.EnclaveState;
@@ -135,8 +137,8 @@ public abstract class CheckpointContract extends EnclaveFixture {
   }
 
   /**
-   * Counts RDI rounds at [RSI], with a pattern in YMM0 that is stored at the end. The flags of SUB are needed behind the
-   * next interrupt.
+   * Counts RDI rounds at [RSI], with a pattern in YMM0 that is stored at the end. The flags of SUB are needed behind
+   * the next interrupt.
    */
   private static SampleEnclave.Builder counting() {
     return SampleEnclave.of(c -> {
@@ -407,8 +409,9 @@ public abstract class CheckpointContract extends EnclaveFixture {
     var secs = monitor().secs(enclave.id);
     monitor().remove(enclave.id);
     try (var below = new WatchedPlatform(open()); var other = new Monitor(below, MonitorConfig.defaults())) {
-      load(counting()); // numbers and places are taken when it comes
+      Loaded neighbour = load(other, below, counting()); // numbers and places are taken when it comes
       Living next = enclave.in(other, below, state);
+      assertThat(next.id.instance()).isNotEqualTo(neighbour.id().instance());
       assertThat(other.secs(next.id)).isEqualTo(secs);
       UntrustedMemory shared = other.untrusted(next.id);
       assertThat(shared.base()).isEqualTo(base);
@@ -671,5 +674,47 @@ public abstract class CheckpointContract extends EnclaveFixture {
       assertThat(await(entry)).isInstanceOfAny(Interrupted.class, Refused.class, EnterOutcome.Dead.class);
     }
     assertThat(monitor().enclaves()).isZero();
+  }
+
+  /**
+   * A debugger steps a thread through a program with a loop, vector registers and flags; after every single instruction
+   * the enclave ends and goes on in another monitor.
+   */
+  @Test
+  void atEveryInstruction() {
+    int times = 3;
+    byte[] pattern = Seeded.named("atEveryInstruction").bytes(YMM);
+    var builder = SampleEnclave.of(c -> {
+      var loop = c.label();
+      c.mov(R8, RCX).vload(0, DATA).mov(RDI, times).bind(loop).lockInc(RSI, 0).vstore(DATA + 64, 0).sub(RDI, 1);
+      c.jnz(loop).vload(1, DATA + 64).vstore(DATA + 128, 1).mov(RBX, R8).enclu(4);
+    }).attributes(Attributes.DEBUG);
+    try (var two = new WatchedPlatform(open()); var second = new Monitor(two, MonitorConfig.defaults())) {
+      Living enclave = living(load(builder));
+      MemorySegment.copy(MemorySegment.ofArray(pattern), 0, memory(), DATA, YMM);
+      MemorySegment optIn = MemorySegment.ofArray(new long[] {Tcs.DBGOPTIN});
+      assertThat(device().debugWrite(enclave.id, enclave.loaded.tcs(0) + Tcs.FLAGS_OFFSET, optIn).ok()).isTrue();
+      var registers = host();
+      registers.rflags |= 1 << 8; // TF
+      registers.rsi = counter(enclave, 0);
+      EnterOutcome outcome = enclave.eenter(0, registers);
+      int steps = 0;
+      while (outcome instanceof Faulted faulted) {
+        assertThat(faulted.vector()).as("step %d", steps).isEqualTo(Vector.DB);
+        enclave.monitor.checkpoints().stop(enclave.id);
+        byte[] state = enclave.write();
+        enclave.monitor.remove(enclave.id);
+        enclave = steps % 2 == 0 ? enclave.in(second, two, state) : enclave.in(monitor(), platform(), state);
+        registers = host();
+        registers.rflags |= 1 << 8;
+        outcome = enclave.eresume(0, registers);
+        steps++;
+      }
+      assertThat(outcome).isEqualTo(Exited.INSTANCE);
+      assertThat(steps).isBetween(3 + 4 * times + 2, 3 + 4 * times + 5);
+      assertThat(counted(enclave, 0)).isEqualTo(times);
+      assertThat(enclave.bytes(DATA + 64, YMM)).isEqualTo(pattern);
+      assertThat(enclave.bytes(DATA + 128, YMM)).isEqualTo(pattern);
+    }
   }
 }
