@@ -58,7 +58,7 @@ class HostileStopTest {
         byte[] state = write(where, enclave);
         TimeUnit.MILLISECONDS.sleep(20);
         assertThat(write(where, enclave)).as("it stands still").isEqualTo(state);
-        var luggage = new Luggage(state, enclave.snapshot(Duration.ofSeconds(5)));
+        var luggage = new Luggage(state, enclave.snapshot(Duration.ofSeconds(30)));
         enclave.close();
         where = where == hosting ? other : hosting;
         enclave = Journey.restored(where, "hostile", luggage);

@@ -140,7 +140,7 @@ final class Journey {
     EnclaveId id = stop();
     HostSnapshot host;
     try {
-      host = enclave.snapshot(Duration.ofSeconds(5));
+      host = enclave.snapshot(Duration.ofSeconds(30));
     } catch (WrongUseException e) {
       enclave.proceed(hosting.monitor().checkpoints().resume(id));
       return Optional.empty();
