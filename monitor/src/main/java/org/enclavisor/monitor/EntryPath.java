@@ -223,11 +223,14 @@ final class EntryPath {
             return interrupted(enclave, secs, tcs, slot, registers);
           }
         }
-        case Exit.Fault(int vector, int errorCode, long address) -> {
+        case Exit.Fault reported -> {
+          int vector = reported.vector();
+          long address = reported.address();
           long page = (address - secs.base()) / PAGE;
           if (vector == PAGE_FAULT && servings < MAX_SERVINGS && secs.contains(address)) {
-            FaultService.Service service = serve(enclave, tcs, slot, registers, page, access(errorCode), false, 0);
-            // A machine that goes on refusing what it was told to allow has a reason of its own, such as want of memory.
+            FaultService.Service service =
+                serve(enclave, tcs, slot, registers, page, access(reported.errorCode()), false, 0);
+            // A machine that goes on refusing what it was told to allow has a reason of its own: want of memory.
             servings = service != FaultService.Service.KNOWN ? 0 : page == servedPage ? servings + 1 : 1;
             servedPage = page;
             if (service != FaultService.Service.NONE) {
@@ -246,7 +249,7 @@ final class EntryPath {
             registers.rflags &= ~TRAP_FLAG;
             continue;
           }
-          fault = architectural(enclave, secs, tcs, registers, vector, errorCode, address, bits);
+          fault = MachineFault.architectural(secs, tcs, enclave.host, registers.rip, bits, reported);
         }
         case Exit.Interrupt _ -> {
           // A kick is nobody's business but the monitor's: the thread goes on, and counts as having entered anew.
@@ -361,39 +364,6 @@ final class EntryPath {
       case Exit.Death(String reason) -> reason;
       case Exit.Enclu _ -> "the machine ran an ENCLU on a page that cannot be executed";
     };
-  }
-
-  /** What the processor would have made of the machine's fault. */
-  private static Outcome.Fault architectural(
-      Enclave enclave, SecsPage secs, TcsPage tcs, Registers registers, int number, int errorCode, long address,
-      int bits) {
-    Vector vector = Vector.of(number).orElse(Vector.GP);
-    boolean undefined =
-        switch (vector) {
-          // After an opt-out entry, INT3 is no instruction.
-          case BP -> !tcs.optIn();
-          // In 64-bit mode these have an error code only if they come of INT n or of a segment register.
-          case GP, NP, SS, TS ->
-              errorCode != 0
-                  || secs.contains(registers.rip)
-                      && IllegalInstruction.at(secs.memory().segment(), registers.rip - secs.base());
-          default -> false;
-        };
-    if (undefined) {
-      return new Outcome.Fault(Vector.UD, 0, 0, "an instruction that is illegal inside an enclave");
-    }
-    if (vector != Vector.PF) {
-      return new Outcome.Fault(vector, errorCode, 0, "");
-    }
-    if (!secs.contains(registers.rip)) {
-      // In enclave mode, fetching from outside the ELRANGE is not allowed at all.
-      return Outcome.gp("execution outside the ELRANGE");
-    }
-    if (!secs.contains(address)) {
-      return new Outcome.Fault(vector, errorCode & ~Outcome.Fault.SGX, address, "");
-    }
-    long page = (address - secs.base()) / PAGE;
-    return new Outcome.Fault(vector, PageFault.errorCode(enclave.host, page, bits, errorCode), address, "");
   }
 
   private EnterOutcome dead(Enclave enclave, TcsPage tcs, String reason) {

@@ -29,8 +29,8 @@ import org.jspecify.annotations.Nullable;
  * @param random where secret numbers come from
  * @param events told of all that happens, or null: costs nothing then
  * @param epc how large the EPC is; empty: without a limit, and then nothing is ever evicted
- * @param root what all keys derive from. Empty: drawn when the monitor starts, so that none outlives it. Whoever restores
- *     an enclave elsewhere and wants it to have the keys that it had, starts both monitors with the same
+ * @param root what all keys derive from. Empty: drawn when the monitor starts, so that none outlives it. Whoever
+ *     restores an enclave elsewhere and wants it to have the keys that it had, starts both monitors with the same
  */
 public record MonitorConfig(
     Optional<Digest32> launchKeyHash,

@@ -6,12 +6,12 @@ import org.enclavisor.monitor.spi.Machine;
 import org.enclavisor.monitor.spi.Machine.CpuidResult;
 
 /**
- * CPUID leaf 12H: what the processor that the monitor plays has of SGX (SDM 3D, “Enumeration of Intel SGX Capabilities”).
- * What it says is what the leaves do: a bit that is clear here is a leaf that answers #GP(0), an attribute that is clear
- * is one that ECREATE refuses.
+ * CPUID leaf 12H: what the processor that the monitor plays has of SGX (SDM 3D, “Enumeration of Intel SGX
+ * Capabilities”). What it says is what the leaves do: a bit that is clear here is a leaf that answers #GP(0), an
+ * attribute that is clear is one that ECREATE refuses.
  *
- * @param features EAX of sub-leaf 0 without SGX1, which is always there, and EVERIFYREPORT2, which never is: there are no
- *     reports of trust domains to verify
+ * @param features EAX of sub-leaf 0 without SGX1, which is always there, and EVERIFYREPORT2, which never is: there are
+ *     no reports of trust domains to verify
  * @param miscselect EBX of sub-leaf 0
  * @param maxEnclaveBits EDX[15:8] of sub-leaf 0, of 64-bit enclaves; EDX[7:0] is 0, as there are no others
  * @param attributes EAX and EBX of sub-leaf 1

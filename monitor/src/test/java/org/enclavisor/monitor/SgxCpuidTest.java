@@ -27,7 +27,8 @@ class SgxCpuidTest {
   @Test
   void aMonitorThatCanDoAll() {
     SgxCpuid cpuid = of(CONFIG);
-    // SGX1, SGX2, ENCLV, OVERSUB, EUPDATESVN, EDECCSSA; not EVERIFYREPORT2. EXINFO. Enclaves below 2 TiB, none of 32 bits.
+    // SGX1, SGX2, ENCLV, OVERSUB, EUPDATESVN, EDECCSSA; not EVERIFYREPORT2. EXINFO. Enclaves below 2 TiB, none of
+    // 32 bits.
     assertThat(cpuid.subleaf(0)).isEqualTo(new CpuidResult(0xC63, 1, 0, 41 << 8));
     // DEBUG, MODE64BIT, PROVISIONKEY, EINITTOKENKEY, KSS, AEXNOTIFY; not INIT, not CET.
     assertThat(cpuid.subleaf(1)).isEqualTo(new CpuidResult(0x4B6, 0, 7, 0));

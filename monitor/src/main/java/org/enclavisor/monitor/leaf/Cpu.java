@@ -36,8 +36,8 @@ public record Cpu(
   }
 
   /**
-   * Whether a CPUSVN is later than the processor's. The manual compares CPUSVNs as numbers, and numbers have their least
-   * significant byte first.
+   * Whether a CPUSVN is later than the processor's. The manual compares CPUSVNs as numbers, and numbers have their
+   * least significant byte first.
    */
   boolean beyond(CpuSvn other) {
     byte[] theirs = other.bytes();

@@ -8,8 +8,8 @@ import org.enclavisor.isa.KeyId;
 import org.enclavisor.isa.Targetinfo;
 
 /**
- * The keys that EGETKEY gives, and that EREPORT and EINIT use. A seam: whoever gives the monitor real roots replaces it.
- * Thread-safe; the caller destroys the keys.
+ * The keys that EGETKEY gives, and that EREPORT and EINIT use. A seam: whoever gives the monitor real roots replaces
+ * it. Thread-safe; the caller destroys the keys.
  */
 @FunctionalInterface
 public interface DerivedKeys {

@@ -16,14 +16,14 @@ import org.enclavisor.monitor.epc.TcsPage;
 import org.jspecify.annotations.Nullable;
 
 /**
- * ENCLU[EACCEPT]: accepts what the system made of a page: EAUG, EMODPR or EMODT (SDM 3D, “EACCEPT—Accept Changes to an EPC
- * Page”).
+ * ENCLU[EACCEPT]: accepts what the system made of a page: EAUG, EMODPR or EMODT (SDM 3D, “EACCEPT—Accept Changes to an
+ * EPC Page”).
  *
  * <p>The bytes of an accepted TCS move into the monitor, where no enclave code reaches them.
  */
 public final class Eaccept {
   private static final int PAGE = 4096;
-  private static final long SEGMENT_LIMIT = 0xFFF;
+  private static final int SEGMENT_LIMIT = 0xFFF;
 
   private Eaccept() {}
 
@@ -151,8 +151,9 @@ public final class Eaccept {
           "TCS.FLAGS=0x%x CSSA=%s NSSA=%s AEP=0x%x STATE=0x%x: expected DBGOPTIN clear, CSSA < NSSA, AEP and STATE 0"
               .formatted(flags, Integer.toUnsignedString(cssa), Integer.toUnsignedString(nssa), aep, state));
     }
-    long limits = content.get(JAVA_INT_UNALIGNED, Tcs.FSLIMIT_OFFSET) & content.get(JAVA_INT_UNALIGNED, Tcs.GSLIMIT_OFFSET);
-    if (!secs.attributes().has(Attributes.MODE64BIT) && (limits & SEGMENT_LIMIT) != SEGMENT_LIMIT) {
+    int fs = content.get(JAVA_INT_UNALIGNED, Tcs.FSLIMIT_OFFSET);
+    int gs = content.get(JAVA_INT_UNALIGNED, Tcs.GSLIMIT_OFFSET);
+    if (!secs.attributes().has(Attributes.MODE64BIT) && (fs & gs & SEGMENT_LIMIT) != SEGMENT_LIMIT) {
       return Outcome.gp("TCS.FSLIMIT or GSLIMIT is not one less than a multiple of 4096");
     }
     return null;

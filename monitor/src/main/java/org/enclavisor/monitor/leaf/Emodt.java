@@ -13,11 +13,11 @@ import org.enclavisor.monitor.epc.LooseFrame;
 import org.enclavisor.monitor.epc.SecsPage;
 
 /**
- * ENCLS[EMODT]: makes a page a TCS, or one to be removed (SDM 3D, “EMODT—Change the Type of an EPC Page”). Nobody can use
- * it until the enclave has accepted it.
+ * ENCLS[EMODT]: makes a page a TCS, or one to be removed (SDM 3D, “EMODT—Change the Type of an EPC Page”). Nobody can
+ * use it until the enclave has accepted it.
  *
- * <p>A thread that is inside on a TCS which is trimmed goes on until it leaves; {@link Eaccept} waits for that by asking
- * who is inside.
+ * <p>A thread that is inside on a TCS which is trimmed goes on until it leaves; {@link Eaccept} waits for that by
+ * asking who is inside.
  */
 public final class Emodt {
   private static final int PAGE = 4096;

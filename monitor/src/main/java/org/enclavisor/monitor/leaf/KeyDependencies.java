@@ -16,8 +16,8 @@ import org.enclavisor.isa.Targetinfo;
 
 /**
  * All that a key is derived from, but for the processor's own secrets (SDM 3D, EGETKEY, “Key Derivation”: the members
- * of TMP_KEYDEPENDENCIES). PADDING is left out, since EINIT leaves the same in every SECS; the members of CET are, since
- * this processor has none.
+ * of TMP_KEYDEPENDENCIES). PADDING is left out, since EINIT leaves the same in every SECS; the members of CET are,
+ * since this processor has none.
  *
  * @param ownerEpoch whether SGXOWNEREPOCH is CR_SGXOWNEREPOCH, else 0
  * @param sealFuses whether SEAL_KEY_FUSES is CR_SEAL_FUSES, else 0

@@ -58,7 +58,8 @@ class EgetkeyTest {
 
     Scene(Keyrequest request, long attributes) {
       Secs secs = secs(new MiscSelect(MiscSelect.EXINFO)).withAttributes(new Attributes(attributes, 7));
-      page = initialised((attributes & Attributes.KSS) != 0 ? secs.withConfig(ConfigId.ofHex("cc".repeat(64)), 9) : secs);
+      boolean kss = (attributes & Attributes.KSS) != 0;
+      page = initialised(kss ? secs.withConfig(ConfigId.ofHex("cc".repeat(64)), 9) : secs);
       memory = page.memory().segment();
       rbx = BASE + REQUEST;
       rcx = BASE + OUTPUT;
@@ -229,7 +230,10 @@ class EgetkeyTest {
     all.add(secs("MRENCLAVE", x -> x.initialized(other, x.mrSigner(), 5, 6), report));
     all.add(secs("MRSIGNER", x -> x.initialized(x.mrEnclave(), other, 5, 6), launch, provision, provisionSeal, seal));
     all.add(
-        secs("ISVPRODID", x -> x.initialized(x.mrEnclave(), x.mrSigner(), 4, 6), launch, provision, provisionSeal, seal));
+        secs(
+            "ISVPRODID",
+            x -> x.initialized(x.mrEnclave(), x.mrSigner(), 4, 6),
+            launch, provision, provisionSeal, seal));
     all.add(secs("ISVSVN of the enclave", x -> x.initialized(x.mrEnclave(), x.mrSigner(), 5, 7)));
     all.add(
         secs(
