@@ -8,6 +8,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.TimeUnit;
 import jdk.jfr.Recording;
 import jdk.jfr.consumer.RecordedEvent;
 import jdk.jfr.consumer.RecordingFile;
@@ -75,6 +76,26 @@ class CallObserverTest {
         .containsExactly(
             "0> ECALL 20 nest_forbidden", "1> OCALL 4 ocall_not_nested", "1< ocall_not_nested 1",
             "0< nest_forbidden 0", "0> ECALL 1 add", "0< add -1", "0> ECALL 1 add", "0< add 0");
+  }
+
+  /** To load a class of the recorder's events takes tens of milliseconds, which a short command would feel. */
+  @Test
+  void whoDoesNotRecordDoesNotPayForIt() throws IOException, InterruptedException {
+    Path log = folder.resolve("classes.txt");
+    Process process =
+        new ProcessBuilder(
+                Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+                "--enable-native-access=ALL-UNNAMED", "-Xlog:class+load:file=" + log, "-cp",
+                System.getProperty("java.class.path"), "org.enclavisor.app.Main", "run", "../examples/hello")
+            .redirectErrorStream(true)
+            .redirectOutput(folder.resolve("out.txt").toFile())
+            .start();
+    assertThat(process.waitFor(2, TimeUnit.MINUTES)).isTrue();
+    assertThat(folder.resolve("out.txt")).content().contains("Hello, world!");
+    assertThat(log)
+        .content()
+        .contains("org.enclavisor.monitor.observe.FlightEvents ", "org.enclavisor.host.Observation ")
+        .doesNotContain("jdk.jfr.Event ", "org.enclavisor.host.CallEvent ", "LeafEvent ", "StayEvent ");
   }
 
   @Test
