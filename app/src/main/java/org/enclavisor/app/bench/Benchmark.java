@@ -11,6 +11,7 @@ import java.util.function.Consumer;
 import org.enclavisor.linux.Baselines;
 import org.enclavisor.linux.Cpuid;
 import org.enclavisor.linux.Kernel;
+import org.enclavisor.linux.PageBaselines;
 import org.enclavisor.linux.StubOptions;
 import org.enclavisor.linux.StubPlatform;
 import org.enclavisor.linux.WaitPolicy;
@@ -97,6 +98,9 @@ public final class Benchmark {
   private void paging() {
     try (Platform platform = stub(WaitPolicy.SAME_CORE)) {
       rows.addAll(new PagingBench(clock, platform).run());
+    }
+    try (Platform platform = stub(WaitPolicy.AUTO); var kernel = new PageBaselines(baselines.cyclesPerNano())) {
+      rows.addAll(new RemapBench(clock, platform, kernel).run());
     }
   }
 
