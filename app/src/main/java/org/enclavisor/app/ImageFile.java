@@ -17,7 +17,8 @@ final class ImageFile {
    */
   static EnclaveImage read(Path path) {
     try {
-      return Images.read(EnclaveFolder.of(path, Optional.empty()).image(), ImageOptions.DEFAULT.withDynamicMemory(true));
+      Path image = EnclaveFolder.of(path, Optional.empty()).image();
+      return Images.read(image, ImageOptions.DEFAULT.withDynamicMemory(true));
     } catch (UncheckedIOException e) {
       throw new Failure(ExitCode.BAD_INPUT, e.getCause().getMessage() + " cannot be read", "");
     }

@@ -13,8 +13,8 @@ import org.enclavisor.monitor.paging.SystemLeaves;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What a driver does for a host that changes the pages of an enclave that runs (SGX2): EMODPR, EMODT and EREMOVE page by
- * page, then ETRACK and kicks, so that the enclave can accept. Callers hold the enclave's lock.
+ * What a driver does for a host that changes the pages of an enclave that runs (SGX2): EMODPR, EMODT and EREMOVE page
+ * by page, then ETRACK and kicks, so that the enclave can accept. Callers hold the enclave's lock.
  */
 final class DynamicMemory {
   private static final int PAGE = SystemLeaves.PAGE;
@@ -45,7 +45,7 @@ final class DynamicMemory {
       if (!EpcmEntry.is(bits, PageType.REG)) {
         return refused(Verdict.INVALID, done, "%s is not a regular page".formatted(name(secs, page)));
       }
-      return leaf(() -> leaves.emodpr(secs, page, permissions), done);
+      return leaf(enclave, page, () -> leaves.emodpr(secs, page, permissions), done);
     });
     return tracked(enclave, outcome);
   }
@@ -59,7 +59,7 @@ final class DynamicMemory {
       if (!regular && !(EpcmEntry.is(bits, PageType.TCS) && type == PageType.TRIM)) {
         return refused(Verdict.INVALID, done, "%s is %s".formatted(name(secs, page), EpcmEntry.type(bits)));
       }
-      return leaf(() -> leaves.emodt(secs, page, type), done);
+      return leaf(enclave, page, () -> leaves.emodt(secs, page, type), done);
     });
     return tracked(enclave, outcome);
   }
@@ -69,7 +69,7 @@ final class DynamicMemory {
       if (!EpcmEntry.is(bits, PageType.TRIM) || EpcmEntry.modified(bits)) {
         return refused(Verdict.NOT_PERMITTED, done, "%s was not trimmed and accepted".formatted(name(secs, page)));
       }
-      RangeOutcome refused = leaf(() -> leaves.eremove(SystemLeaves.address(secs, page)), done);
+      RangeOutcome refused = leaf(enclave, page, () -> leaves.eremove(SystemLeaves.address(secs, page)), done);
       PagedEnclave paged = enclave.paged();
       if (refused == null && pager != null && paged != null) {
         pager.removed(paged, page);
@@ -87,21 +87,13 @@ final class DynamicMemory {
       return refused(
           Verdict.INVALID, 0, "offset=0x%x length=0x%x: expected whole pages in the ELRANGE".formatted(offset, length));
     }
-    PagedEnclave paged = enclave.paged();
     for (long done = 0; done < length; done += PAGE) {
-      long page = (offset + done) / PAGE;
+      RangeOutcome refused;
       try {
-        if (pager != null && paged != null) {
-          pager.load(paged, page);
-        }
+        refused = one(enclave, (offset + done) / PAGE, step, done);
       } catch (PagingException e) {
-        return refused(Verdict.BUSY, done, String.valueOf(e.getMessage()));
+        refused = refused(Verdict.BUSY, done, String.valueOf(e.getMessage()));
       }
-      int bits = secs.pages().bits(page);
-      if (!EpcmEntry.valid(bits)) {
-        return refused(Verdict.FAILED, done, "%s was never added".formatted(name(secs, page)));
-      }
-      RangeOutcome refused = step.on(secs, page, bits, done);
       if (refused != null) {
         return refused;
       }
@@ -109,14 +101,40 @@ final class DynamicMemory {
     return new RangeOutcome(Verdict.DONE, 0, length, "");
   }
 
+  private @Nullable RangeOutcome one(Enclave enclave, long page, Step step, long done) {
+    SecsPage secs = enclave.secs();
+    int bits;
+    do {
+      load(enclave, page);
+      bits = secs.pages().bits(page);
+    } while (!EpcmEntry.valid(bits) && held(enclave, page));
+    return EpcmEntry.valid(bits)
+        ? step.on(secs, page, bits, done)
+        : refused(Verdict.FAILED, done, "%s was never added".formatted(name(secs, page)));
+  }
+
+  private void load(Enclave enclave, long page) {
+    PagedEnclave paged = enclave.paged();
+    if (pager != null && paged != null) {
+      pager.load(paged, page);
+    }
+  }
+
+  /** Whether a page that is not in the EPC is evicted. */
+  private boolean held(Enclave enclave, long page) {
+    PagedEnclave paged = enclave.paged();
+    return pager != null && paged != null && pager.holds(paged, page);
+  }
+
   private interface Leaf {
     Outcome execute();
   }
 
-  private static @Nullable RangeOutcome leaf(Leaf leaf, long done) {
+  private @Nullable RangeOutcome leaf(Enclave enclave, long page, Leaf leaf, long done) {
     Outcome outcome = leaf.execute();
     for (int tries = 1; outcome instanceof Outcome.Fault && tries < TRIES; tries++) {
       Thread.onSpinWait();
+      load(enclave, page); // it may have been evicted again before the leaf came to it
       outcome = leaf.execute();
     }
     return switch (outcome) {

@@ -13,9 +13,9 @@ import org.enclavisor.monitor.paging.SystemLeaves;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What an operating system does at a page fault in an enclave before anybody else hears of it: tells the machine what it
- * had not been told yet, brings an evicted page back, adds a page where the host has mapped one. Thread-safe; runs on the
- * thread that faulted.
+ * What an operating system does at a page fault in an enclave before anybody else hears of it: tells the machine what
+ * it had not been told yet, brings an evicted page back, adds a page where the host has mapped one. Thread-safe; runs
+ * on the thread that faulted.
  */
 final class FaultService {
   private static final int PAGE = SystemLeaves.PAGE;

@@ -375,7 +375,13 @@ public final class Monitor implements SgxDevice {
             leaf,
             start,
             enclave -> {
-              RangeOutcome done = operation.apply(enclave);
+              RangeOutcome done;
+              try {
+                done = operation.apply(enclave);
+              } catch (LostPageException e) {
+                died(enclave, String.valueOf(e.getMessage()));
+                done = new RangeOutcome(RangeOutcome.Verdict.FAILED, 0, 0, String.valueOf(e.getMessage()));
+              }
               result[0] = done;
               Outcome told = done.ok() ? Outcome.success() : Outcome.gp(done.reason());
               leafDone(id, leaf, done.count() / PAGE, start, told);

@@ -12,8 +12,8 @@ import org.enclavisor.monitor.spi.AddressSpace;
 
 /**
  * Makes the machine's page tables follow the EPCM and the host's mappings: what enclave code can do with a page is the
- * intersection of the two. What the machine grants at the moment is kept beside each EPCM entry, so that nothing is done
- * twice.
+ * intersection of the two. What the machine grants at the moment is kept beside each EPCM entry, so that nothing is
+ * done twice.
  *
  * <p>Less access follows late but in time (see {@link Translations}), more access when it is needed: at the fault of a
  * thread that has it, {@link #serve}. Thread-safe.

@@ -45,8 +45,9 @@ public interface SgxDevice extends AutoCloseable {
 
   /**
    * What the host's own mappings (mmap, mprotect) allow; until told otherwise, everything. What enclave code can do
-   * with a page is the intersection of this and the EPCM. Pages need not have been added: with SGX2, one that is accessed
-   * in a range that was named here, in a way that is allowed here, is added by EAUG, and the enclave has to accept it.
+   * with a page is the intersection of this and the EPCM. Pages need not have been added: with SGX2, one that is
+   * accessed in a range that was named here, in a way that is allowed here, is added by EAUG, and the enclave has to
+   * accept it.
    */
   Outcome protect(EnclaveId id, long offset, long length, Permissions host);
 
@@ -62,8 +63,8 @@ public interface SgxDevice extends AutoCloseable {
   RangeOutcome restrictPermissions(EnclaveId id, long offset, long length, Permissions permissions);
 
   /**
-   * EMODT of pages of an initialised enclave, to TCS or TRIM: regular pages become either, a TCS can only be trimmed. The
-   * enclave has to accept it. Ends at the first page that is refused.
+   * EMODT of pages of an initialised enclave, to TCS or TRIM: regular pages become either, a TCS can only be trimmed.
+   * The enclave has to accept it. Ends at the first page that is refused.
    *
    * @param offset from the base, in bytes
    */
@@ -80,6 +81,8 @@ public interface SgxDevice extends AutoCloseable {
    * EENTER or ERESUME, and whatever follows until the thread is outside again. Takes the calling thread for so long.
    *
    * @param registers the host's at the ENCLU instruction: {@code rip} is its address. Afterwards the host's again
+   * @throws org.enclavisor.monitor.spi.PlatformException if a page that the thread needs cannot be brought in now. If
+   *     {@code rip} is the AEP then, the thread has left as by an interrupt, and can be resumed; else it is not inside
    */
   EnterOutcome enter(EnclaveId id, EnterCall call, Registers registers);
 

@@ -1,35 +1,24 @@
 package org.enclavisor.testkit;
 
 import static org.assertj.core.api.Assertions.assertThat;
-import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.enclavisor.testkit.Reg.R10;
-import static org.enclavisor.testkit.Reg.R11;
-import static org.enclavisor.testkit.Reg.R8;
 import static org.enclavisor.testkit.Reg.RBX;
 import static org.enclavisor.testkit.Reg.RCX;
-import static org.enclavisor.testkit.Reg.RDX;
 import static org.enclavisor.testkit.Reg.RSI;
 import static org.enclavisor.testkit.SampleEnclave.HEAP;
 
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.ConcurrentLinkedQueue;
 import org.enclavisor.isa.EnclsLeaf;
 import org.enclavisor.monitor.CreateOutcome;
-import org.enclavisor.monitor.EnclaveState;
 import org.enclavisor.monitor.EnterOutcome;
 import org.enclavisor.monitor.EnterOutcome.Dead;
 import org.enclavisor.monitor.EnterOutcome.Exited;
-import org.enclavisor.monitor.EpcLimit;
-import org.enclavisor.monitor.MonitorConfig;
 import org.enclavisor.monitor.MonitorEvent;
 import org.enclavisor.monitor.UntrustedMemory;
-import org.enclavisor.monitor.spi.PlatformException;
 import org.enclavisor.monitor.spi.Registers;
-import org.enclavisor.monitor.spi.SwapStore;
 import org.enclavisor.testkit.SampleEnclave.Loaded;
 import org.junit.jupiter.api.Test;
 
@@ -37,24 +26,7 @@ import org.junit.jupiter.api.Test;
  * Enclaves that are larger than the EPC. Enclave code visits addresses that the host has listed in untrusted memory and
  * counts each visit where it was; afterwards every count has to be right.
  */
-public abstract class PagingContract extends EnclaveFixture {
-  private static final int PAGE = 4096;
-  private static final int BUDGET = 128;
-  private static final int HEAP_PAGES = 4 * BUDGET;
-  private static final int THREADS = 3;
-
-  /** Bytes of the list of visits of each thread. */
-  private static final int LIST = 0x3000;
-
-  private final ConcurrentLinkedQueue<MonitorEvent> events = new ConcurrentLinkedQueue<>();
-  private RiggedSwapStore store;
-
-  @Override
-  MonitorConfig config() {
-    store = new RiggedSwapStore(1 << 20);
-    return MonitorConfig.defaults().withEvents(events::add).withEpc(new EpcLimit(BUDGET, () -> store));
-  }
-
+public abstract class PagingContract extends PagingFixture {
   /** In what order pages are visited. */
   enum Pattern {
     SEQUENTIAL {
@@ -78,49 +50,6 @@ public abstract class PagingContract extends EnclaveFixture {
     };
 
     abstract int page(Seeded random, int step);
-  }
-
-  /** From RSI to RDX, in words: R8 = 0 counts at the listed addresses, else puts the counts in place of the addresses. */
-  private static SampleEnclave.Builder visitor() {
-    return SampleEnclave.of(
-        c -> {
-          var next = c.label();
-          var read = c.label();
-          var done = c.label();
-          c.bind(next).cmp(RSI, RDX).jz(done).load(R10, RSI, 0).cmp(R8, 0).jnz(read);
-          c.lockInc(R10, 0).add(RSI, 8).jmp(next);
-          c.bind(read).load(R11, R10, 0).store(RSI, 0, R11).add(RSI, 8).jmp(next);
-          c.bind(done).mov(RBX, RCX).enclu(4);
-        }).threads(THREADS).heap(HEAP_PAGES);
-  }
-
-  private Registers visit(Loaded loaded, int thread, List<Long> addresses, boolean read) {
-    UntrustedMemory memory = device().untrusted(loaded.id());
-    long at = (long) thread * LIST;
-    for (int i = 0; i < addresses.size(); i++) {
-      word(memory, at + 8L * i, addresses.get(i));
-    }
-    var registers = host();
-    registers.rsi = memory.base() + at;
-    registers.rdx = registers.rsi + 8L * addresses.size();
-    registers.r8 = read ? 1 : 0;
-    return registers;
-  }
-
-  private EnterOutcome touch(Loaded loaded, int thread, List<Long> addresses) {
-    return eenter(loaded, thread, visit(loaded, thread, addresses, false));
-  }
-
-  private void assertCounts(Loaded loaded, int thread, long[] counts, int word) {
-    UntrustedMemory memory = device().untrusted(loaded.id());
-    var addresses = new ArrayList<Long>();
-    for (int page = 0; page < HEAP_PAGES; page++) {
-      addresses.add(loaded.base() + HEAP + (long) page * PAGE + word);
-    }
-    assertThat(eenter(loaded, thread, visit(loaded, thread, addresses, true))).isEqualTo(Exited.INSTANCE);
-    for (int page = 0; page < HEAP_PAGES; page++) {
-      assertThat(word(memory, (long) thread * LIST + 8L * page)).as("page " + page).isEqualTo(counts[page]);
-    }
   }
 
   @Test
@@ -222,21 +151,6 @@ public abstract class PagingContract extends EnclaveFixture {
     assertThat(monitor().epcPages()).isZero();
   }
 
-  @Test
-  void aVersionArrayThatComesBackOlderEndsTheEnclave() {
-    int pages = 20 * 512;
-    var loaded = load(visitor().heap(pages));
-    var addresses = new ArrayList<Long>();
-    for (int step = 0; step < LIST / 8; step++) {
-      addresses.add(loaded.base() + HEAP + (long) (step * 521 % pages) * PAGE);
-    }
-    for (int round = 0; round < 2; round++) {
-      assertThat(touch(loaded, 0, addresses)).isEqualTo(Exited.INSTANCE);
-    }
-    store.replayingOnly(number -> number % 513 == 512);
-    assertThat(touch(loaded, 0, addresses)).isInstanceOf(Dead.class);
-  }
-
   private void visitWithAllThreads(Pattern pattern, List<Loaded> enclaves, List<long[]> counts) {
     var runs = new ArrayList<CompletableFuture<EnterOutcome>>();
     for (int i = 0; i < enclaves.size(); i++) {
@@ -327,160 +241,6 @@ public abstract class PagingContract extends EnclaveFixture {
     assertThat(eenter(parked, 1, host())).isInstanceOf(EnterOutcome.Faulted.class);
   }
 
-  // ---- hostile stores
-
-  private enum Lie {
-    FLIPPED_CIPHERTEXT {
-      @Override
-      void tell(RiggedSwapStore store) {
-        store.changing(record -> flip(record, 100));
-      }
-    },
-    FLIPPED_MAC {
-      @Override
-      void tell(RiggedSwapStore store) {
-        store.changing(record -> flip(record, PAGE + 112));
-      }
-    },
-    FLIPPED_PERMISSIONS {
-      @Override
-      void tell(RiggedSwapStore store) {
-        store.changing(record -> {
-          record[PAGE] ^= 4;
-          return record;
-        });
-      }
-    },
-    REPLAYED {
-      @Override
-      void tell(RiggedSwapStore store) {
-        store.replaying();
-      }
-    },
-    SWAPPED {
-      @Override
-      void tell(RiggedSwapStore store) {
-        store.swapping(number -> number + 1);
-      }
-    },
-    TRUNCATED {
-      @Override
-      void tell(RiggedSwapStore store) {
-        store.changing(record -> new byte[SwapStore.RECORD]);
-      }
-    };
-
-    abstract void tell(RiggedSwapStore store);
-
-    private static byte[] flip(byte[] record, int at) {
-      record[at] ^= 1;
-      return record;
-    }
-  }
-
-  @Test
-  void aFlippedBitOfCiphertextEndsTheEnclave() {
-    tamper(Lie.FLIPPED_CIPHERTEXT);
-  }
-
-  @Test
-  void aFlippedBitOfTheMacEndsTheEnclave() {
-    tamper(Lie.FLIPPED_MAC);
-  }
-
-  @Test
-  void changedPermissionsEndTheEnclave() {
-    tamper(Lie.FLIPPED_PERMISSIONS);
-  }
-
-  @Test
-  void anOlderVersionEndsTheEnclave() {
-    tamper(Lie.REPLAYED);
-  }
-
-  @Test
-  void anotherPageEndsTheEnclave() {
-    tamper(Lie.SWAPPED);
-  }
-
-  @Test
-  void noPageAtAllEndsTheEnclave() {
-    tamper(Lie.TRUNCATED);
-  }
-
-  /** The enclave dies and never sees what it was given; the one beside it has not noticed. */
-  private void tamper(Lie lie) {
-    var loaded = load(visitor());
-    var bystander = load(visitor());
-    var all = new ArrayList<Long>();
-    for (int page = 0; page < HEAP_PAGES; page++) {
-      all.add(loaded.base() + HEAP + (long) page * PAGE);
-    }
-    // Twice, so that there are older versions of most pages.
-    assertThat(touch(loaded, 0, all)).isEqualTo(Exited.INSTANCE);
-    assertThat(touch(loaded, 0, all)).isEqualTo(Exited.INSTANCE);
-    lie.tell(store);
-    var outcome = touch(loaded, 0, all);
-    assertThat(outcome).isInstanceOf(Dead.class);
-    assertThat(((Dead) outcome).reason()).contains("swap store");
-    assertThat(monitor().state(loaded.id())).contains(EnclaveState.DESTROYED);
-    store.honest();
-    long[] none = new long[HEAP_PAGES];
-    assertCounts(bystander, 0, none, 0);
-    assertThat(device().remove(loaded.id()).ok()).isTrue();
-  }
-
-  @Test
-  void aPageOfOneEnclaveIsNoneOfAnothers() {
-    var first = load(visitor());
-    var second = load(visitor());
-    for (Loaded loaded : List.of(first, second)) {
-      var all = new ArrayList<Long>();
-      for (int page = 0; page < HEAP_PAGES; page++) {
-        all.add(loaded.base() + HEAP + (long) page * PAGE);
-      }
-      assertThat(touch(loaded, 0, all)).isEqualTo(Exited.INSTANCE);
-    }
-    // The same slots of the two enclaves' first version arrays lie an extent apart.
-    store.swapping(number -> number < 513 ? number + 513 : number - 513);
-    assertThat(touch(first, 0, List.of(first.base() + HEAP, first.base() + HEAP + PAGE))).isInstanceOf(Dead.class);
-    store.honest();
-    long[] once = new long[HEAP_PAGES];
-    Arrays.fill(once, 1);
-    assertCounts(second, 0, once, 0);
-  }
-
-  @Test
-  void aStoreThatFailsLosesNothing() {
-    var loaded = load(visitor());
-    var all = new ArrayList<Long>();
-    for (int page = 0; page < HEAP_PAGES; page++) {
-      all.add(loaded.base() + HEAP + (long) page * PAGE);
-    }
-    var registers = visit(loaded, 0, all, false);
-    store.refuseReads(store.reads());
-    assertThatThrownBy(() -> eenter(loaded, 0, registers))
-        .as("not even in")
-        .isInstanceOf(PlatformException.class)
-        .hasMessageContaining("input/output error");
-    store.honest();
-    store.refuseReads(store.reads() + 50);
-    assertThatThrownBy(() -> eenter(loaded, 0, registers))
-        .isInstanceOf(PlatformException.class)
-        .hasMessageContaining("input/output error");
-    assertThat(registers.rip).as("out as by an interrupt").isEqualTo(AEP);
-    store.honest();
-    store.refuseWrites(store.writes() + 50);
-    assertThatThrownBy(() -> eresume(loaded, 0, registers))
-        .isInstanceOf(PlatformException.class)
-        .hasMessageContaining("no space left");
-    store.honest();
-    assertThat(eresume(loaded, 0, registers)).isEqualTo(Exited.INSTANCE);
-    long[] once = new long[HEAP_PAGES];
-    Arrays.fill(once, 1);
-    assertCounts(loaded, 0, once, 0);
-  }
-
   @Test
   void whatTheEpcCannotHoldIsRefusedWithWhatItNeeds() {
     var many = SampleEnclave.of(c -> c.ud2()).threads(40).size(0x10_0000).build();
@@ -555,13 +315,5 @@ public abstract class PagingContract extends EnclaveFixture {
     device().remove(loaded.id());
     runs.forEach(run -> assertThat(await(run)).isPresent());
     assertThat(monitor().epcPages()).isZero();
-  }
-
-  private void awaitReads(long count) {
-    long deadline = System.nanoTime() + 60_000_000_000L;
-    while (store.reads() < count) {
-      assertThat(System.nanoTime()).as("no paging goes on").isLessThan(deadline);
-      Thread.onSpinWait();
-    }
   }
 }

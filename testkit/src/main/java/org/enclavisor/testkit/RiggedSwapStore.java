@@ -59,7 +59,9 @@ public final class RiggedSwapStore implements SwapStore {
     lie = (_, record) -> change.apply(record);
   }
 
-  /** From now on a record comes back as it was when it was written the last time but one, where there was such a time. */
+  /**
+   * From now on a record comes back as it was when it was written the last time but one, where there was such a time.
+   */
   public void replaying() {
     lie = (number, record) -> older.getOrDefault(number, record).clone();
   }

@@ -12,9 +12,9 @@ import org.enclavisor.monitor.RangeOutcome;
 import org.enclavisor.monitor.SgxDevice;
 
 /**
- * The two OCALLs with which the runtime inside an enclave of the SDK manages its memory (sgx-emm): to have pages mapped,
- * which are added when they are touched, and to have type or permissions of pages changed. They have numbers of their
- * own, below those of an EDL. What the enclave asks for is the device's to judge. Thread-safe.
+ * The two OCALLs with which the runtime inside an enclave of the SDK manages its memory (sgx-emm): to have pages
+ * mapped, which are added when they are touched, and to have type or permissions of pages changed. They have numbers of
+ * their own, below those of an EDL. What the enclave asks for is the device's to judge. Thread-safe.
  *
  * <pre>
  * offset  0  int   out: 0, or an error

@@ -222,8 +222,8 @@ public final class TcsPage {
   }
 
   /**
-   * The thread inside waits for the monitor and relies on no page any more, so that tracking need not wait for it: owner
-   * only. It has to {@link #entersAnew} before it goes on or leaves.
+   * The thread inside waits for the monitor and relies on no page any more, so that tracking need not wait for it:
+   * owner only. It has to {@link #entersAnew} before it goes on or leaves.
    */
   public void park() {
     enteredEpoch = PARKED;

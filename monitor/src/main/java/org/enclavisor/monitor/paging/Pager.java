@@ -65,8 +65,8 @@ public final class Pager implements AutoCloseable {
     lock.lock();
     try {
       if (guaranteed + needed > budget.pages) {
-        return "the EPC has %d pages, %d of which are promised to others: too few for this enclave, which needs %d of them at once"
-            .formatted(budget.pages, guaranteed, needed);
+        String tooFew = "the EPC has %d pages, %d of which are promised: too few for this enclave, which needs %d at once";
+        return tooFew.formatted(budget.pages, guaranteed, needed);
       }
       makeRoom(1);
       budget.take(1);

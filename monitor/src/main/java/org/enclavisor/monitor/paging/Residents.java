@@ -12,8 +12,8 @@ import org.jspecify.annotations.Nullable;
 /**
  * The pages in the EPC in the order in which they came, and the choice of those that go: first in, first out, with a
  * second chance. A page that has come to the front of the first queue loses the machine's access to it and waits in the
- * second; if it is touched there, the monitor serves the fault, and the page begins anew. So what is evicted has not been
- * used for as long as the second queue takes, and most of the EPC is never bothered. Under the pager's lock.
+ * second; if it is touched there, the monitor serves the fault, and the page begins anew. So what is evicted has not
+ * been used for as long as the second queue takes, and most of the EPC is never bothered. Under the pager's lock.
  */
 final class Residents {
   private static final Comparator<PageQueue.Entry> BY_PLACE =

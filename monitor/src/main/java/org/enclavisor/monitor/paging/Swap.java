@@ -16,8 +16,8 @@ import org.enclavisor.monitor.spi.SwapStore;
 /**
  * EWB into the swap store and ELDU from it, with the version arrays for both.
  *
- * <p>The store is divided into extents of 513 records: 512 for the pages whose versions are in one version array, one for
- * that array. Under the pager's lock.
+ * <p>The store is divided into extents of 513 records: 512 for the pages whose versions are in one version array, one
+ * for that array. Under the pager's lock.
  */
 final class Swap implements AutoCloseable {
   /** Pages that are written at once. */
