@@ -6,6 +6,7 @@ import java.util.BitSet;
 import java.util.List;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.BiConsumer;
 import org.enclavisor.isa.Permissions;
 import org.enclavisor.monitor.spi.AddressSpace;
 import org.enclavisor.monitor.spi.AddressSpaceLayout;
@@ -38,6 +39,9 @@ public final class ScriptedPlatform implements Platform {
   public final Machine machine = new TestMachine(XCR0, XSAVE_BYTES);
   public final List<Space> spaces = new CopyOnWriteArrayList<>();
   public volatile Script script = (cpu, registers, extended) -> new Exit.Death("no script");
+  /** Told of each {@code discard}. */
+  public volatile BiConsumer<Long, Long> onDiscard = (offset, length) -> {};
+
   public volatile long defaultBase = 0x7000_0000_0000L;
 
   @Override
@@ -125,6 +129,7 @@ public final class ScriptedPlatform implements Platform {
 
     @Override
     public void discard(long offset, long length) {
+      onDiscard.accept(offset, length);
       enclave.asSlice(offset, length).fill((byte) 0);
     }
 
