@@ -3,6 +3,8 @@ package org.enclavisor.conformance.campaign;
 import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
 import java.nio.ByteOrder;
+import java.util.Arrays;
+import java.util.List;
 import org.enclavisor.conformance.LeafResult;
 import org.enclavisor.conformance.LogicalProcessor;
 import org.enclavisor.conformance.LogicalProcessor.Aex;
@@ -11,6 +13,8 @@ import org.enclavisor.conformance.LogicalProcessor.Exited;
 import org.enclavisor.conformance.LogicalProcessor.Inside;
 import org.enclavisor.conformance.LogicalProcessor.Refused;
 import org.enclavisor.conformance.Registers;
+import org.enclavisor.conformance.SgxMachine;
+import org.enclavisor.conformance.SgxMachine.Hold;
 import org.enclavisor.conformance.probe.Command;
 import org.enclavisor.conformance.probe.Probe;
 import org.enclavisor.isa.Pageinfo;
@@ -23,6 +27,7 @@ final class Driver {
   private static final int PAGE = Layout.PAGE;
   private static final long AEP = 0x5000_0000_2000L;
   private static final long HOST_RIP = 0x5000_0000_1000L;
+  private static final int CPUSVN_LE = 192;
   private static final long NOWHERE = 0x6660_0000_0000L;
   /** What the probe writes is easy to recognise. */
   static final long MARK = 0x5ec2_e700_0000_0000L;
@@ -82,7 +87,11 @@ final class Driver {
         rbx = world.sigstruct();
         rcx = place.secs;
         rdx = world.token();
-        world.write(rbx, world.layout.signature());
+        world.write(rbx, world.layout.signature(step.variant()));
+        byte[] token = new byte[512];
+        token[0] = (byte) (step.variant() > 4 ? 1 : 0);
+        token[CPUSVN_LE] = (byte) (step.variant() > 5 ? 1 : 0);
+        world.write(rdx, token);
       }
       case EREMOVE, EBLOCK, ETRACKC -> {}
       case EDBGRD -> rcx += 8L * step.variant();
@@ -112,8 +121,10 @@ final class Driver {
       return null;
     }
     int tampered = tamper(step);
+    List<SgxMachine.Held> held = hold(step.spoil(), place);
     LeafResult found = world.machine.encls(op.leaf(), rbx, rcx, rdx);
     LeafResult expected = world.model.encls(op.leaf(), rbx, rcx, rdx);
+    held.forEach(SgxMachine.Held::close);
     if (tampered != 0) {
       tamper(step);
     }
@@ -201,6 +212,24 @@ final class Driver {
     }
   }
 
+  /** As if another leaf were at work meanwhile: 13 to 15. */
+  private List<SgxMachine.Held> hold(int how, World.Place place) {
+    long target = rbx != 0 && world.model.epcm(rbx & -PAGE) != -1 ? rbx & -PAGE : rcx & -PAGE;
+    long secs = place.secs;
+    boolean child = place.made && Arrays.stream(place.pages).anyMatch(page -> page == target);
+    Hold kind = switch (how) {
+      case 13 -> world.model.epcm(target) != -1 ? Hold.EXCLUSIVE : null;
+      case 14 -> place.made && world.model.epcm(secs) != -1 ? Hold.TRACK : null;
+      case 15 -> child ? Hold.CHANGE : null;
+      default -> null;
+    };
+    if (kind == null || !world.machine.features().holds().contains(kind)) {
+      return List.of();
+    }
+    long page = kind == Hold.TRACK ? secs : target;
+    return List.of(world.machine.hold(page, kind), world.model.hold(page, kind));
+  }
+
   /** A bit of a stored page, its PCMD or the operands is turned: 8 to 11; again, it is turned back. */
   private int tamper(Step step) {
     int record = step.variant() % World.RECORDS;
@@ -283,8 +312,10 @@ final class Driver {
       rdx = 0;
     }
     spoil(step.spoil());
+    List<SgxMachine.Held> held = hold(step.spoil(), place);
     LeafResult found = world.machine.enclv(op.leaf(), rbx, rcx, rdx);
     LeafResult expected = world.model.enclv(op.leaf(), rbx, rcx, rdx);
+    held.forEach(SgxMachine.Held::close);
     return done(op, expected, Compare.leaf(op, found, expected, false));
   }
 

@@ -26,6 +26,7 @@ final class Generator {
     this.random = random;
     this.world = world;
     this.model = world.model;
+    plan.add(step(Op.EUPDATESVN, 0, 0, 0));
   }
 
   private int below(int bound) {
@@ -59,7 +60,9 @@ final class Generator {
   }
 
   private Step spoiled(Step step) {
-    return new Step(step.op(), step.cpu(), step.enclave(), step.page(), step.variant(), 1 + below(12));
+    boolean virtual = step.op() == Op.EDECVIRTCHILD || step.op() == Op.EINCVIRTCHILD || step.op() == Op.ESETCONTEXT;
+    int how = virtual && chance(40) ? 13 : 1 + below(15);
+    return new Step(step.op(), step.cpu(), step.enclave(), step.page(), step.variant(), how);
   }
 
   private void build(int enclave) {
@@ -76,6 +79,9 @@ final class Generator {
       }
     }
     if (chance(90)) {
+      if (chance(15)) {
+        plan.add(step(Op.EINIT, enclave, 0, 1 + below(6)));
+      }
       plan.add(step(Op.EINIT, enclave, 0, 0));
     }
   }
@@ -155,6 +161,12 @@ final class Generator {
   }
 
   private Step type(int enclave) {
+    for (int dynamic : DYNAMIC) {
+      long flags = epcm(enclave, dynamic);
+      if (flags != -1 && (flags & MODIFIED) != 0 && type(flags) == 1 && chance(20)) {
+        return step(Op.EMODT, enclave, dynamic, 6);
+      }
+    }
     int page = changeable(enclave, Layout.PAGES + below(3));
     return step(Op.EMODT, enclave, chance(3) ? Layout.TCS2 : page, chance(85) ? chance(50) ? 5 : 6 : below(Layout.SECINFO.length));
   }
@@ -165,6 +177,10 @@ final class Generator {
   }
 
   private Step evict(int enclave) {
+    if (chance(3) && epcm(enclave, 0) != -1) {
+      // A SECS that has pages; without them it would go, and the enclave's addresses with it.
+      return step(Op.EWB, enclave, Layout.PAGES, below(World.RECORDS));
+    }
     int record = below(World.RECORDS);
     for (int tries = 0; tries < 8 && world.records[record].enclave >= 0; tries++) {
       record = below(World.RECORDS);

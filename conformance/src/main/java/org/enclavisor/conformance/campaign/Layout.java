@@ -10,7 +10,6 @@ import org.enclavisor.isa.Measurement;
 import org.enclavisor.isa.MiscSelect;
 import org.enclavisor.isa.Secinfo;
 import org.enclavisor.isa.Secs;
-import org.enclavisor.isa.Sigstruct;
 import org.enclavisor.isa.SigstructBody;
 import org.enclavisor.isa.Tcs;
 
@@ -56,7 +55,7 @@ final class Layout {
 
   final byte[][] content = new byte[PAGES][];
   final long[] flags = new long[PAGES];
-  private final byte[] signature;
+  private final byte[][] signatures = new byte[5][];
 
   Layout(Probe probe) {
     for (int page = 0; page < PAGES; page++) {
@@ -91,12 +90,20 @@ final class Layout {
         measurement.eextend(0, MemorySegment.ofArray(content[0]).asSlice(0, 256));
       }
     }
-    var mask = new Attributes(Attributes.MODE64BIT, 3);
-    Sigstruct sigstruct =
+    var attributes = new Attributes(Attributes.MODE64BIT, 3);
+    var body =
+        SigstructBody.of(0x20260101, measurement.mrEnclave(), MiscSelect.NONE, new MiscSelect(-1), attributes,
+            attributes, 1, 2);
+    signatures[0] = Signers.sign(body).toBytes();
+    signatures[1] = signatures[0].clone();
+    signatures[1][0] ^= 1;
+    signatures[2] = signatures[0].clone();
+    signatures[2][600] ^= 1;
+    signatures[3] =
         Signers.sign(
             SigstructBody.of(0x20260101, measurement.mrEnclave(), MiscSelect.NONE, new MiscSelect(-1),
-                new Attributes(Attributes.MODE64BIT, 3), mask, 1, 2));
-    signature = sigstruct.toBytes();
+                attributes.with(Attributes.KSS), attributes.with(Attributes.KSS), 1, 2)).toBytes();
+    signatures[4] = Signers.signOtherwise(body).toBytes();
   }
 
   private static byte[] tcs(int ssa) {
@@ -114,7 +121,8 @@ final class Layout {
         .withBaseAddr(base);
   }
 
-  byte[] signature() {
-    return signature.clone();
+  /** SIGSTRUCTs: a good one, a malformed one, a forged one, one for other attributes, one by another signer. */
+  byte[] signature(int variant) {
+    return signatures[variant < signatures.length ? variant : 0].clone();
   }
 }

@@ -27,6 +27,7 @@ final class ModelBuild {
   private static final int TCS_RESERVED = 72;
   private static final int GPR_BYTES = 184;
   private static final int EXINFO_BYTES = 16;
+  private static final int MASKED_ATTRIBUTES_LE = 240;
   private static final long KNOWN_SECINFO = 0xff3f;
 
   private final Model model;
@@ -289,8 +290,10 @@ final class ModelBuild {
     if (!secs.secs.miscSelect().and(sigstruct.miscMask()).equals(sigstruct.miscSelect().and(sigstruct.miscMask()))) {
       return zf(SgxError.SGX_INVALID_ATTRIBUTE);
     }
-    if ((token[0] & 1) != 0 || !authorised) {
-      // No launch enclave's key is known here, so no token can be good.
+    if ((token[0] & 1) != 0) {
+      return token(secs, token);
+    }
+    if (!authorised) {
       return zf(SgxError.SGX_INVALID_EINITTOKEN);
     }
     secs.secs = secs.secs.initialized(mrEnclave, signer, sigstruct.isvProdId(), sigstruct.isvSvn());
@@ -298,6 +301,21 @@ final class ModelBuild {
     secs.extProdId = sigstruct.body().isvExtProdId();
     secs.initialised = true;
     return ok();
+  }
+
+  /** A token that says it is valid. No launch enclave's key is known here, so none is. */
+  private static LeafResult token(ModelSecs secs, byte[] bytes) {
+    boolean debugLauncher = (bytes[MASKED_ATTRIBUTES_LE] & 2) != 0;
+    if (debugLauncher && !secs.debug()) {
+      return zf(SgxError.SGX_INVALID_EINITTOKEN);
+    }
+    try {
+      Einittoken token = Einittoken.read(MemorySegment.ofArray(bytes));
+      boolean late = token.cetMaskedAttributesLe() == 0 && !zero(token.cpuSvnLe().bytes(), 0, 16);
+      return zf(late ? SgxError.SGX_INVALID_CPUSVN : SgxError.SGX_INVALID_EINITTOKEN);
+    } catch (MalformedStructureException e) {
+      return zf(SgxError.SGX_INVALID_EINITTOKEN);
+    }
   }
 
   LeafResult eremove(long rcx) {
