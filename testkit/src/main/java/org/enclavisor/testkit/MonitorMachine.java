@@ -51,6 +51,7 @@ public final class MonitorMachine implements SgxMachine {
   /** An enclave that was made here. */
   private record Made(EnclaveId id, long size, UntrustedMemory shared) {}
 
+  private final String name;
   private final Platform platform;
   private final Monitor monitor;
   private final MonitorConfig config;
@@ -67,7 +68,8 @@ public final class MonitorMachine implements SgxMachine {
   private final ConcurrentSkipListMap<Long, UntrustedMemory> shared = new ConcurrentSkipListMap<>();
   private volatile Made last = new Made(new EnclaveId(1, 1), 0, new UntrustedMemory(0, MemorySegment.NULL));
 
-  private MonitorMachine(Platform platform, ThreadFactory threads, MonitorConfig config) {
+  private MonitorMachine(String name, Platform platform, ThreadFactory threads, MonitorConfig config) {
+    this.name = name;
     this.platform = platform;
     this.threads = threads;
     this.config =
@@ -77,16 +79,21 @@ public final class MonitorMachine implements SgxMachine {
     enclv = monitor.enclv();
   }
 
-  /** On a platform with threads of the operating system. Owns the platform. */
+  /** On a platform, under its own name. */
   public static MonitorMachine on(Platform platform) {
+    return on(platform.name(), platform);
+  }
+
+  /** On a platform with threads of the operating system. Owns the platform. */
+  public static MonitorMachine on(String name, Platform platform) {
     return new MonitorMachine(
-        platform, Thread.ofPlatform().daemon().name("in-enclave-", 0).factory(), MonitorConfig.defaults());
+        name, platform, Thread.ofPlatform().daemon().name("in-enclave-", 0).factory(), MonitorConfig.defaults());
   }
 
   /** In memory, with virtual threads. */
   public static MonitorMachine inMemory() {
     return new MonitorMachine(
-        FakePlatform.open(), Thread.ofVirtual().name("in-enclave-", 0).factory(), MonitorConfig.defaults());
+        "fake", FakePlatform.open(), Thread.ofVirtual().name("in-enclave-", 0).factory(), MonitorConfig.defaults());
   }
 
   /** The monitor, for tests that look into it. */
@@ -96,7 +103,7 @@ public final class MonitorMachine implements SgxMachine {
 
   @Override
   public String name() {
-    return platform.name();
+    return name;
   }
 
   @Override

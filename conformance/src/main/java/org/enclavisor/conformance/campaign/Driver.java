@@ -403,11 +403,12 @@ final class Driver {
       case EREPORT -> {
         rbx = place.at(Layout.KEYS);
         rcx = place.at(step.variant() == 0 ? Layout.KEYS : step.page() % Layout.PAGES);
-        rdx = place.at(step.variant() == 1 ? Layout.TEMPLATE : Layout.RWX) + 2048;
+        // What is made up by the machine goes where nobody takes it for something else.
+        rdx = place.at(step.variant() == 1 ? Layout.TCS : Layout.RWX) + 2048;
       }
       case EGETKEY -> {
         rbx = place.at(Layout.KEYS) + 512L * (step.variant() % 8);
-        rcx = place.at(step.variant() > 8 ? step.page() % Layout.PAGES : Layout.RWX) + 2048;
+        rcx = place.at(step.variant() > 8 ? step.page() % 2 * Layout.TCS : Layout.RWX) + 2048;
       }
       case EACCEPT, EMODPE, EACCEPTCOPY -> {
         rbx = place.at(Layout.SECINFOS) + 64L * step.variant();

@@ -61,11 +61,14 @@ final class Generator {
 
   private Step spoiled(Step step) {
     boolean virtual = step.op() == Op.EDECVIRTCHILD || step.op() == Op.EINCVIRTCHILD || step.op() == Op.ESETCONTEXT;
-    int how = virtual && chance(40) ? 13 : 1 + below(15);
+    int how = chance(virtual ? 45 : 25) ? virtual ? new int[] {13, 1, 2, 5}[below(4)] : 13 + below(3) : 1 + below(15);
     return new Step(step.op(), step.cpu(), step.enclave(), step.page(), step.variant(), how);
   }
 
   private void build(int enclave) {
+    if (chance(8)) {
+      plan.add(spoiled(step(Op.ECREATE, enclave, 0, 0)));
+    }
     plan.add(step(Op.ECREATE, enclave, 0, 0));
     for (int page : Layout.ORDER) {
       plan.add(step(Op.EADD, enclave, page, 0));
@@ -112,7 +115,9 @@ final class Generator {
       case 8, 9, 10 -> evict(enclave);
       case 11, 12, 13 -> load(enclave);
       case 14, 15, 16 -> step(Op.EAUG, enclave, free(enclave), 0);
-      case 17 -> step(Op.EMODPR, enclave, changeable(enclave, page), 7 + below(Layout.SECINFO.length - 7));
+      case 17 -> step(
+          Op.EMODPR, enclave, chance(25) ? DYNAMIC[below(3)] : changeable(enclave, page),
+          7 + below(Layout.SECINFO.length - 7));
       case 18 -> type(enclave);
       case 19 -> step(Op.ERDINFO, enclave, below(Layout.PAGES + 4), 0);
       case 20 -> remove(enclave);
@@ -172,6 +177,10 @@ final class Generator {
   }
 
   private Step block(int enclave) {
+    if (chance(14)) {
+      // Frames of whoever is inside: EDECCSSA looks at them, and the next entry.
+      return step(Op.EBLOCK, enclave, chance(50) ? 5 : 8, 0);
+    }
     int page = chance(12) ? Layout.PAGES + below(4) : chance(30) ? 1 + below(Layout.PAGES - 1) : DYNAMIC[below(5)];
     return step(Op.EBLOCK, enclave, page, 0);
   }
@@ -226,7 +235,7 @@ final class Generator {
 
   private Step virtual(int enclave) {
     return step(
-        switch (below(5)) {
+        switch (below(6)) {
           case 0, 1 -> Op.EINCVIRTCHILD;
           case 2, 3 -> Op.EDECVIRTCHILD;
           default -> Op.ESETCONTEXT;

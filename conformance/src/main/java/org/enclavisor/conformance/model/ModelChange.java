@@ -200,6 +200,10 @@ final class ModelChange {
     if (page.type == ModelPage.PT_TCS && (rcx & PAGE - 1) >= TCS_LIMIT) {
       return gp();
     }
+    if (page.thread != null && (rcx & PAGE - 1) == 0) {
+      // TCS.STATE.
+      value = page.thread.active ? 1 : 0;
+    }
     return page.secs().debug() ? ok(value) : gp();
   }
 
