@@ -151,7 +151,9 @@ final class Generator {
         return page;
       }
     }
-    return 1 + below(Layout.PAGES - 1);
+    int other = 1 + below(Layout.PAGES - 1);
+    // A frame that is evicted must come back as it was, not as an empty page.
+    return Layout.frame(other) ? Layout.TCS : other;
   }
 
   private int changeable(int enclave, int fallback) {

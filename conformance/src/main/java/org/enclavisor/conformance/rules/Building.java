@@ -30,7 +30,7 @@ final class Building {
   Building(Scene scene, Spec spec) {
     this.scene = scene;
     this.spec = spec;
-    secs = spec.secs(scene.machine.elrange(Enclave.SIZE));
+    secs = spec.secs(spec.base != 0 ? spec.base : scene.machine.elrange(Enclave.SIZE));
     long page = scene.loosePage();
     enclave = new Enclave(scene, page, secs);
     measurement = Measurement.ecreate(secs.ssaFrameSize(), secs.size());

@@ -136,6 +136,17 @@ final class EldRules {
           call.secs = other.secs;
           EinitRules.require(call, MAC);
         })
+        .effect("successor", "A page of an enclave that is gone cannot be loaded into one in the same place.", scene -> {
+          Call call = call(scene, leaf);
+          Enclave gone = call.enclave;
+          gone.pages.values().forEach(page -> Scene.done("EREMOVE", scene.machine.encls(3, 0, page, 0)));
+          Scene.done("EREMOVE", scene.machine.encls(3, 0, gone.secs, 0));
+          Enclave other = scene.enclave(spec -> spec.base = gone.base());
+          Scene.done("EREMOVE", scene.machine.encls(3, 0, other.page(Enclave.DATA), 0));
+          call.rcx = other.newPage(Enclave.DATA);
+          call.secs = other.secs;
+          EinitRules.require(call, MAC);
+        })
         .effect("EPCM", "Type and permissions are as before; BLOCKED is " + blocked + ".", Needs::rdinfo, scene -> {
           Call call = call(scene, leaf);
           EinitRules.require(call, Expect.ok());

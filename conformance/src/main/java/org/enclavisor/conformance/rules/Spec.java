@@ -11,6 +11,8 @@ import org.enclavisor.isa.Tcs;
 final class Spec {
   long flags = Attributes.MODE64BIT;
   int misc;
+  /** SECS.BASEADDR; 0: wherever the machine likes. */
+  long base;
   int isvSvn = 3;
   int isvProdId = 7;
   int configSvn;
