@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import java.util.concurrent.atomic.AtomicReference;
 import org.enclavisor.conformance.campaign.Campaign;
+import org.enclavisor.conformance.campaign.Stampede;
 import org.junit.jupiter.api.Test;
 
 /** The random campaign against the monitor in memory. */
@@ -35,5 +36,15 @@ class InMemoryCampaignTest {
         "campaign: " + report.coverage().steps() + " steps in " + millis + " ms, " + report.coverage().successes()
             + " successful\n" + report.coverage().counts());
     assertThat(report.failure()).isNull();
+    assertThat(report.coverage().successes()).isGreaterThanOrEqualTo(steps / 4);
+  }
+
+  @Test
+  void leavesAtOnceLeaveEverythingInOrder() throws InterruptedException {
+    try (MonitorMachine machine = MonitorMachine.inMemory()) {
+      for (int round = 0; round < 5; round++) {
+        assertThat(Stampede.run(machine, 3000, round)).isEmpty();
+      }
+    }
   }
 }

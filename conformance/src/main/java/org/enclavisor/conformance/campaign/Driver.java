@@ -320,14 +320,19 @@ final class Driver {
   }
 
   private static Done done(Op op, LeafResult result, @Nullable String difference) {
-    String name = switch (result) {
+    String name = name(op, result);
+    return new Done(name, name.equals("success"), difference);
+  }
+
+  /** How a leaf ended, in a word. */
+  static String name(Op op, LeafResult result) {
+    return switch (result) {
       case LeafResult.Done d when d.rax() == 0 || op.inside() && d.rax() == op.leaf() -> "success";
       case LeafResult.Done d -> SgxError.of((int) d.rax()).map(Enum::name).orElse("rax=" + d.rax());
       case LeafResult.Fault f when f.vector() == 13 -> "#GP";
       case LeafResult.Fault f when f.vector() == 14 -> "#PF";
       case LeafResult.Fault f -> "#" + f.vector();
     };
-    return new Done(name, name.equals("success"), difference);
   }
 
   private Registers host(long block) {
