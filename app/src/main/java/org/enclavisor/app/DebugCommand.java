@@ -79,7 +79,7 @@ final class DebugCommand implements Callable<Integer> {
   public Integer call() {
     Session session = new Session(output);
     Map<String, Object> tree = new LinkedHashMap<>();
-    try (var debugging = new Debugging()) {
+    try (var debugging = new Debugging(address())) {
       int status = ExitCode.LOST;
       try {
         Setup setup = Setup.of(MonitorConfig.defaults(), session).withDebug();
@@ -118,10 +118,15 @@ final class DebugCommand implements Callable<Integer> {
 
   /** What is put between the host and the monitor. */
   private final class Debugging implements RunCommand.Attachment, AutoCloseable {
+    private final SocketAddress address;
     private @Nullable DebuggedDevice device;
     private @Nullable DebugServer server;
     private @Nullable EnclaveImage image;
     private @Nullable Path file;
+
+    Debugging(SocketAddress address) {
+      this.address = address;
+    }
 
     @Override
     public void reading(Path path, EnclaveImage read) {
@@ -156,7 +161,7 @@ final class DebugCommand implements Callable<Integer> {
       try {
         server =
             DebugServer.listen(
-                device, address(), new ProgramFile(Optional.of(file.toAbsolutePath().normalize().toString()),
+                device, address, new ProgramFile(Optional.of(file.toAbsolutePath().normalize().toString()),
                     image.imageOffset()));
       } catch (UncheckedIOException e) {
         throw new Failure(ExitCode.MACHINE, String.valueOf(e.getMessage()), "Name another: --port N, or --unix PATH.");

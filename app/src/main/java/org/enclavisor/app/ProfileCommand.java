@@ -40,8 +40,8 @@ import picocli.CommandLine.Option;
     name = "profile",
     mixinStandardHelpOptions = true,
     description = {
-      "Run an enclave as 'run' does, and show its ECALLs, OCALLs, asynchronous exits and paging over time,",
-      "what they cost, and where it calls too often. OCALLs are answered with zero, and not shown.",
+      "Run an enclave as 'run' does, and show what its calls, exits and paging cost, and which calls could be spared.",
+      "OCALLs are answered with zero, and not shown.",
       "If PATH is a recording (.jfr) of a program with enclaves, show what is in it."
     },
     footer = {
@@ -49,7 +49,9 @@ import picocli.CommandLine.Option;
       "Examples:",
       "  enclavisor profile examples/chatty",
       "  enclavisor profile examples/chatty copy 1000 --svg chatty.svg",
-      "  enclavisor profile examples/calls add 40 2 --repeat 1000"
+      "  enclavisor profile examples/calls add 40 2 --repeat 1000",
+      "  enclavisor profile recording.jfr",
+      "docs/profile.md explains every finding."
     })
 final class ProfileCommand implements Callable<Integer> {
   private static final String CALL = "org.enclavisor.Call";

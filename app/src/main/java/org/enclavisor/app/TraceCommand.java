@@ -8,6 +8,7 @@ import java.util.concurrent.Callable;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import org.enclavisor.app.bench.Times;
 import org.enclavisor.host.HostException;
+import org.enclavisor.host.LoadException;
 import org.enclavisor.monitor.MonitorConfig;
 import org.enclavisor.monitor.MonitorEvent;
 import org.enclavisor.monitor.Outcome;
@@ -19,7 +20,12 @@ import picocli.CommandLine.Mixin;
     name = "trace",
     mixinStandardHelpOptions = true,
     description = "Run an enclave as 'run' does, and print a timeline of its leaves, exits and faults.",
-    footer = {"", "Example: enclavisor trace examples/exceptions"})
+    footer = {
+      "",
+      "Examples:",
+      "  enclavisor trace examples/exceptions",
+      "  enclavisor trace examples/hello --epc 160K      (pages come and go)"
+    })
 final class TraceCommand implements Callable<Integer> {
   @Mixin private Output output;
   @Mixin private RunCommand.Target target;
@@ -38,7 +44,10 @@ final class TraceCommand implements Callable<Integer> {
       timeline(); // of what led there: that is what a trace is wanted for
       tree.put("calls", session.calls());
       tree.put("events", eventTrees());
-      throw Failures.of(e).then("The timeline says what led there; docs/trace.md, how to read it.").after(tree);
+      Failure failure = Failures.of(e);
+      throw (e instanceof LoadException ? failure // which knows better than a timeline
+              : failure.then("The timeline says what led there; docs/trace.md, how to read it."))
+          .after(tree);
     }
     timeline();
     tree.put("calls", session.calls());

@@ -85,7 +85,8 @@ final class Loader {
         case CreateOutcome.Refused refused ->
             throw refused(
                 "ECREATE", "an enclave of 0x%x bytes".formatted(secs.size()), String.valueOf(refused.outcome()),
-                "see enclavisor doctor for what this machine offers");
+                "if the EPC is too small, give it more (--epc, MonitorConfig.withEpc); else enclavisor doctor says what this"
+                    + " machine offers");
       };
     } catch (PlatformException e) {
       throw new LoadException(
