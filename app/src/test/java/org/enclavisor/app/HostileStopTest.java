@@ -53,7 +53,7 @@ class HostileStopTest {
       Hosting where = hosting;
       for (int life = 0; life < 4; life++) {
         TimeUnit.MILLISECONDS.sleep(20);
-        enclave.pause();
+        assertThat(enclave.pause(Duration.ofSeconds(30))).isTrue();
         where.monitor().checkpoints().stop(enclave.id());
         byte[] state = write(where, enclave);
         TimeUnit.MILLISECONDS.sleep(20);

@@ -10,6 +10,7 @@ import org.enclavisor.host.HostSnapshot;
 import org.enclavisor.host.Isolation;
 import org.enclavisor.host.OcallHandler;
 import org.enclavisor.host.edl.Edl;
+import org.enclavisor.image.ImageOptions;
 import org.enclavisor.image.Images;
 import org.enclavisor.monitor.Monitor;
 import org.enclavisor.monitor.MonitorConfig;
@@ -65,9 +66,10 @@ final class Hosting implements AutoCloseable {
 
   /** Becomes the host of a sample that the monitor has brought back. */
   Enclave adopt(String sample, HostConfig config, RestoreOutcome.Restored restored, HostSnapshot snapshot) {
+    var options = ImageOptions.DEFAULT.withDynamicMemory(config.dynamicMemory());
     return served(
         enclavisor.adopt(
-            Images.read(image(sample)), edl(sample), config, restored.id(), restored.base(), snapshot));
+            Images.read(image(sample), options), edl(sample), config, restored.id(), restored.base(), snapshot));
   }
 
   private Enclave served(Enclave enclave) {

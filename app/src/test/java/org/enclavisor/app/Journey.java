@@ -124,7 +124,7 @@ final class Journey {
   }
 
   private EnclaveId stop() {
-    enclave.pause();
+    assertThat(enclave.pause(Duration.ofSeconds(30))).isTrue();
     hosting.monitor().checkpoints().stop(enclave.id());
     return enclave.id();
   }

@@ -84,6 +84,12 @@ class StateOfSamplesTest {
     SCENES.put(
         "chatty",
         List.of(List.of(Call.of("copy", 2000)), List.of(Call.of("convert", 1000)), List.of(Call.of("copy_all", 2000))));
+    SCENES.put(
+        "dynamic",
+        List.of(
+            List.of(Call.of("grow", 100)), List.of(Call.of("commit", 28)), List.of(Call.of("sum")),
+            Collections.nCopies(4, Call.of("meet", 4, 2_000_000_000L)), List.of(Call.of("protect", 7)),
+            List.of(Call.of("trim", 64)), List.of(Call.of("sum"))));
     SCENES.put("debugme", List.of(List.of(Call.of("harvest", 1000)), List.of(Call.of("share", 10, 3))));
   }
 

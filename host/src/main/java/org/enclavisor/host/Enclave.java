@@ -331,10 +331,15 @@ public final class Enclave implements AutoCloseable {
 
   /**
    * Lets no thread enter any more; who is inside stays there until the monitor stops the enclave or the call ends, and
-   * calls that begin wait. Before the monitor stops an enclave, its host pauses it: else its calls end as refused.
+   * calls and OCALLs that begin wait. Before the monitor stops an enclave, its host pauses it: else its calls end as
+   * refused.
+   *
+   * @param patience how long to wait for OCALLs that are being served
+   * @return whether none is any more; if not, what they ask of a stopped enclave is refused, and there is no {@link
+   *     #snapshot}. One that makes an ECALL itself does not count here: that waits
    */
-  public void pause() {
-    runtime.pause();
+  public boolean pause(Duration patience) {
+    return runtime.pause(patience);
   }
 
   /** Ends {@link #pause}: all calls go on, with the enclave as the monitor calls it now. */

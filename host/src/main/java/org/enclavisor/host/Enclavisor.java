@@ -143,7 +143,7 @@ public final class Enclavisor implements AutoCloseable {
    * Becomes the host of an enclave that the monitor has brought back. Its calls are {@link Enclave#pendingCalls};
    * OCALLs have to be served before they are finished.
    *
-   * @param image what the enclave was loaded from
+   * @param image what the enclave was loaded from, read with the same options
    * @param config with the same bytes of stack and heap as when it was loaded
    * @param id what the monitor calls it
    * @param base linear address of its first byte

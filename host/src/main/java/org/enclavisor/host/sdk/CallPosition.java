@@ -3,18 +3,28 @@ package org.enclavisor.host.sdk;
 import java.util.List;
 
 /**
- * Where a call stands that is about to enter the enclave: all that its thread has to know to go on, on whatever thread.
+ * Where a call stands that is about to enter the enclave, or to be served: all that its thread has to know to go on, on whatever thread.
  *
  * @param frames entries under way, the outermost first; each but the last waits for its exception handler
- * @param resumes whether the next leaf is ERESUME, not EENTER
- * @param rdi of the host at that leaf, like the others
+ * @param next what comes next
+ * @param rdi of the host at that, like the others
  */
-public record CallPosition(List<Frame> frames, boolean resumes, long rdi, long rsi, long rsp, long rbp) {
+public record CallPosition(List<Frame> frames, Next next, long rdi, long rsi, long rsp, long rbp) {
   public CallPosition {
     frames = List.copyOf(frames);
     if (frames.isEmpty()) {
       throw new IllegalArgumentException("frames: expected at least one, found none");
     }
+  }
+
+  /** What a call can wait for. */
+  public enum Next {
+    /** EENTER. */
+    EENTER,
+    /** ERESUME. */
+    ERESUME,
+    /** The enclave has left with an OCALL, whose number is in RDI, and which nobody has served yet. */
+    OCALL
   }
 
   /**

@@ -4,6 +4,7 @@ import static java.lang.foreign.ValueLayout.JAVA_INT_UNALIGNED;
 import static java.lang.foreign.ValueLayout.JAVA_LONG_UNALIGNED;
 
 import java.lang.foreign.MemorySegment;
+import java.util.function.Supplier;
 import org.enclavisor.host.SgxStatus;
 import org.enclavisor.isa.PageType;
 import org.enclavisor.isa.Permissions;
@@ -37,11 +38,11 @@ final class PageOcalls {
   private static final int TRIM = PageType.TRIM.code();
 
   private final SgxDevice device;
-  private final EnclaveId id;
+  private final Supplier<EnclaveId> id;
   private final long base;
   private final SharedMemory memory;
 
-  PageOcalls(SgxDevice device, EnclaveId id, long base, SharedMemory memory) {
+  PageOcalls(SgxDevice device, Supplier<EnclaveId> id, long base, SharedMemory memory) {
     this.device = device;
     this.id = id;
     this.base = base;
@@ -81,10 +82,10 @@ final class PageOcalls {
       return typeTo == TRIM && removed(offset, length) && (after != 0 || protect(offset, length, Permissions.NONE));
     }
     if (typeTo == TRIM) {
-      return done(device.modifyTypes(id, offset, length, PageType.TRIM));
+      return done(device.modifyTypes(id.get(), offset, length, PageType.TRIM));
     }
     if (typeTo == TCS) {
-      return typeFrom == REG && done(device.modifyTypes(id, offset, length, PageType.TCS));
+      return typeFrom == REG && done(device.modifyTypes(id.get(), offset, length, PageType.TCS));
     }
     if (typeTo != typeFrom || typeTo != REG) {
       return typeTo == typeFrom && before == after;
@@ -98,11 +99,11 @@ final class PageOcalls {
     if (before == after) {
       return after != 0 || protect(offset, length, left);
     }
-    return done(device.restrictPermissions(id, offset, length, left)) && (after == 0 || protect(offset, length, left));
+    return done(device.restrictPermissions(id.get(), offset, length, left)) && (after == 0 || protect(offset, length, left));
   }
 
   private boolean removed(long offset, long length) {
-    return done(device.removePages(id, offset, length));
+    return done(device.removePages(id.get(), offset, length));
   }
 
   private static boolean done(RangeOutcome outcome) {
@@ -110,6 +111,6 @@ final class PageOcalls {
   }
 
   private boolean protect(long offset, long length, Permissions permissions) {
-    return device.protect(id, offset, length, permissions).ok();
+    return device.protect(id.get(), offset, length, permissions).ok();
   }
 }

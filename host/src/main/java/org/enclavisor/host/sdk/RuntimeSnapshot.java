@@ -16,7 +16,11 @@ final class RuntimeSnapshot {
 
   private RuntimeSnapshot() {}
 
-  static RuntimeState of(SharedMemory memory, UntrustedHeap heap, List<TcsSlot> slots) {
+  static RuntimeState of(SharedMemory memory, UntrustedHeap heap, TcsPool pool) {
+    List<TcsSlot> slots = pool.all();
+    if (pool.isMaking()) {
+      throw new WrongUseException("snapshot: expected no TCS that is being made, found one");
+    }
     var pieces = new ArrayList<Piece>();
     var threads = new ArrayList<HostThread>();
     for (TcsSlot slot : slots) {
@@ -32,7 +36,8 @@ final class RuntimeSnapshot {
         pieces.add(piece(memory, lowest, slot.stackLow() + slot.stackBytes() - lowest));
       }
       threads.add(
-          new HostThread(slot.address(), slot.event().availablePermits(), slot.isBroken(), call, position));
+          new HostThread(slot.address(), slot.event().availablePermits(), slot.isBroken(), pool.isMade(slot), call,
+              position));
     }
     Map<Long, Long> used = heap.pieces();
     used.forEach((address, bytes) -> pieces.add(piece(memory, address, bytes)));
@@ -69,6 +74,9 @@ final class RuntimeSnapshot {
       CallRecord call = thread.call();
       CallPosition position = thread.position();
       boolean busy = call != null && position != null;
+      if (thread.made()) {
+        pool.at(thread.tcs()).ifPresent(pool::made);
+      }
       if (busy || thread.broken()) {
         TcsSlot slot = pool.take(thread.tcs()).orElseThrow();
         if (thread.broken()) {

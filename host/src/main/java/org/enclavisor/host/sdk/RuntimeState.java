@@ -46,11 +46,17 @@ public record RuntimeState(
    * @param tcs its linear address
    * @param events wake-ups that wait for it
    * @param broken whether it can never be entered again
+   * @param made whether the enclave has it already
    * @param call what is under way on it, or null
    * @param position where that stands, or null
    */
   public record HostThread(
-      long tcs, int events, boolean broken, @Nullable CallRecord call, @Nullable CallPosition position) {}
+      long tcs,
+      int events,
+      boolean broken,
+      boolean made,
+      @Nullable CallRecord call,
+      @Nullable CallPosition position) {}
 
   /** Writes it. */
   public void write(DataOutputStream out) throws IOException {
@@ -75,6 +81,7 @@ public record RuntimeState(
       out.writeLong(thread.tcs);
       out.writeInt(thread.events);
       out.writeBoolean(thread.broken);
+      out.writeBoolean(thread.made);
       CallRecord call = thread.call;
       CallPosition position = thread.position;
       out.writeBoolean(call != null && position != null);
@@ -101,7 +108,7 @@ public record RuntimeState(
       out.writeInt(frame.command());
       out.writeLong(frame.stackPointer());
     }
-    out.writeBoolean(position.resumes());
+    out.writeInt(position.next().ordinal());
     out.writeLong(position.rdi());
     out.writeLong(position.rsi());
     out.writeLong(position.rsp());
@@ -136,10 +143,11 @@ public record RuntimeState(
       long tcs = in.readLong();
       int events = in.readInt();
       boolean broken = in.readBoolean();
+      boolean made = in.readBoolean();
       boolean busy = in.readBoolean();
       CallRecord call = busy ? call(in) : null;
       CallPosition position = busy ? position(in) : null;
-      threads.add(new HostThread(tcs, events, broken, call, position));
+      threads.add(new HostThread(tcs, events, broken, made, call, position));
     }
     return new RuntimeState(base, bytes, stack, memory, heap, threads);
   }
@@ -167,8 +175,10 @@ public record RuntimeState(
     for (int left = count; left > 0; left--) {
       frames.add(new CallPosition.Frame(in.readInt(), in.readLong()));
     }
+    CallPosition.Next[] choices = CallPosition.Next.values();
+    CallPosition.Next next = choices[count(in, "next", choices.length - 1)];
     return new CallPosition(
-        frames, in.readBoolean(), in.readLong(), in.readLong(), in.readLong(), in.readLong());
+        frames, next, in.readLong(), in.readLong(), in.readLong(), in.readLong());
   }
 
   private static int count(DataInputStream in, String what, int most) throws IOException {

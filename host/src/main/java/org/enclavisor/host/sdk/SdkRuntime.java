@@ -8,6 +8,7 @@ import java.util.List;
 import java.util.Optional;
 import org.enclavisor.host.SgxStatus;
 import org.enclavisor.host.WrongUseException;
+import org.enclavisor.host.sdk.CallPosition.Next;
 import org.enclavisor.monitor.EnclaveId;
 import org.enclavisor.monitor.EnterCall;
 import org.enclavisor.monitor.EnterOutcome;
@@ -91,7 +92,7 @@ public final class SdkRuntime implements AutoCloseable {
     this.gate = gate;
     aexNotify = config.aexNotify();
     memory = new SharedMemory(device.untrusted(id));
-    pages = new PageOcalls(device, id, base, memory);
+    pages = new PageOcalls(device, () -> this.id, base, memory);
     // Stacks first: one that runs over ends below the shared memory, or in that of its neighbour, never in the heap.
     List<TcsSlot> slots = slots(base, tcsOffsets, memory.base(), config);
     List<TcsSlot> later = slots(base, laterOffsets, memory.base() + slots.size() * config.stackBytes(), config);
@@ -216,25 +217,51 @@ public final class SdkRuntime implements AutoCloseable {
     registers.rbp = stackPointer;
     slot.begin(new CallPosition.Frame(command, stackPointer));
     try {
-      return run(slot, stackPointer, registers, slot.eenter());
+      return run(slot, stackPointer, registers, Next.EENTER);
     } finally {
       slot.end();
     }
   }
 
   /** From an entry to the end of what was entered for. */
-  private CallOutcome run(TcsSlot slot, long stackPointer, Registers registers, EnterCall next) {
-    EnterCall call = next;
+  private CallOutcome run(TcsSlot slot, long stackPointer, Registers registers, Next first) {
+    Next next = first;
     boolean excepted = false;
     while (true) {
       if (turnstile.isShut()) {
-        slot.about(call, registers);
+        slot.about(next, registers);
         turnstile.pass(slot);
         if (closed) {
           slot.breakDown();
           return new CallOutcome.Lost("the enclave was closed during the call", true);
         }
       }
+      if (next == Next.OCALL) {
+        long rsp = registers.rsp;
+        long rbp = registers.rbp;
+        slot.serving(1); // before the turnstile is asked: who shuts it sees this thread, or this thread sees it shut
+        if (turnstile.isShut()) {
+          slot.serving(-1);
+          continue;
+        }
+        int status;
+        try {
+          status = ocall(slot, (int) registers.rdi, registers.rsi, rsp);
+        } finally {
+          slot.serving(-1);
+        }
+        if (closed) {
+          slot.breakDown();
+          return new CallOutcome.Lost("the enclave was closed during an OCALL", true);
+        }
+        registers.rdi = ORET;
+        registers.rsi = Integer.toUnsignedLong(status);
+        registers.rsp = rsp;
+        registers.rbp = rbp;
+        next = Next.EENTER;
+        continue;
+      }
+      EnterCall call = next == Next.ERESUME ? slot.eresume() : slot.eenter();
       registers.rip = HOST_RIP;
       registers.rax = call.leaf().code();
       registers.rbx = call.tcs();
@@ -248,18 +275,7 @@ public final class SdkRuntime implements AutoCloseable {
             }
             return new CallOutcome.Returned((int) registers.rsi);
           }
-          long rsp = registers.rsp;
-          long rbp = registers.rbp;
-          int status = ocall(slot, (int) registers.rdi, registers.rsi, rsp);
-          if (closed) {
-            slot.breakDown();
-            return new CallOutcome.Lost("the enclave was closed during an OCALL", true);
-          }
-          registers.rdi = ORET;
-          registers.rsi = Integer.toUnsignedLong(status);
-          registers.rsp = rsp;
-          registers.rbp = rbp;
-          call = slot.eenter();
+          next = Next.OCALL;
         }
         case EnterOutcome.Faulted faulted -> {
           slot.lastFault(faulted);
@@ -267,7 +283,7 @@ public final class SdkRuntime implements AutoCloseable {
             registers.rdi = EXCEPT;
             registers.rsi = 0;
             excepted = true;
-            call = slot.eenter();
+            next = Next.EENTER;
             continue;
           }
           long below = slot.isOnStack(registers.rsp) ? registers.rsp : stackPointer;
@@ -275,14 +291,14 @@ public final class SdkRuntime implements AutoCloseable {
           if (!handled(slot, handled)) {
             return handled;
           }
-          call = slot.eresume();
+          next = Next.ERESUME;
         }
         case EnterOutcome.Interrupted _ -> {
           if (closed) {
             slot.breakDown();
             return new CallOutcome.Lost("the enclave was closed during the call", true);
           }
-          call = slot.eresume();
+          next = Next.ERESUME;
         }
         case EnterOutcome.Refused _ when !closed && (turnstile.isShut() || entered != id) -> {
           // It was stopped between the turnstile and the gate; nothing has changed, so the thread goes by there again.
@@ -314,9 +330,19 @@ public final class SdkRuntime implements AutoCloseable {
     return good;
   }
 
-  /** Lets no thread enter any more until {@link #proceed(EnclaveId)}; threads inside stay there. */
-  public void pause() {
+  /**
+   * Lets no thread enter any more, and serves no OCALL, until {@link #proceed(EnclaveId)}; threads inside stay there.
+   *
+   * @param patience how long to wait for OCALLs under way
+   * @return whether all are over; one that makes an ECALL itself counts as such, since that waits
+   */
+  public boolean pause(Duration patience) {
     turnstile.shut();
+    var slots = new ArrayList<>(pool.all());
+    if (utility != null) {
+      slots.add(utility);
+    }
+    return turnstile.awaitServed(slots, patience);
   }
 
   /** Ends {@link #pause}: the calls go on with the enclave as it is called now. */
@@ -337,7 +363,7 @@ public final class SdkRuntime implements AutoCloseable {
           "snapshot: expected every call to wait for its enclave, found the one on the TCS at 0x%x %s"
               .formatted(late.address(), late.isServing() ? "in an OCALL" : "inside; is the enclave stopped?"));
     }
-    return RuntimeSnapshot.of(memory, heap, pool.all());
+    return RuntimeSnapshot.of(memory, heap, pool);
   }
 
   /**
@@ -370,12 +396,11 @@ public final class SdkRuntime implements AutoCloseable {
     registers.rbp = position.rbp();
     List<CallPosition.Frame> frames = position.frames();
     frames.forEach(slot::begin);
-    EnterCall next = position.resumes() ? slot.eresume() : slot.eenter();
-    CallOutcome outcome = run(slot, frames.getLast().stackPointer(), registers, next);
+    CallOutcome outcome = run(slot, frames.getLast().stackPointer(), registers, position.next());
     slot.end();
     for (int i = frames.size() - 2; i >= 0; i--) {
       if (handled(slot, outcome)) {
-        outcome = run(slot, frames.get(i).stackPointer(), new Registers(), slot.eresume());
+        outcome = run(slot, frames.get(i).stackPointer(), new Registers(), Next.ERESUME);
       }
       slot.end();
     }
@@ -405,11 +430,9 @@ public final class SdkRuntime implements AutoCloseable {
     }
     long before = slot.stackPointer();
     slot.stackPointer((stackPointer - RED_ZONE) & -16);
-    slot.serving(1);
     try {
       return PageOcalls.serves(index) ? pages.ocall(index, ms) : gate.ocall(index, ms, slot);
     } finally {
-      slot.serving(-1);
       slot.stackPointer(before);
     }
   }

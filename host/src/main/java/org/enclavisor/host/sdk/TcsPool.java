@@ -161,6 +161,38 @@ public final class TcsPool {
     return made;
   }
 
+  /** Whether a TCS is there, or is one of those that the enclave makes when they are needed. */
+  boolean isMade(TcsSlot slot) {
+    lock.lock();
+    try {
+      return !unmade.contains(slot);
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  /** The enclave has made it before, under another host. */
+  void made(TcsSlot slot) {
+    lock.lock();
+    try {
+      if (unmade.remove(slot)) {
+        free.push(slot);
+      }
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  /** Whether one is being made. */
+  boolean isMaking() {
+    lock.lock();
+    try {
+      return making;
+    } finally {
+      lock.unlock();
+    }
+  }
+
   /** Binds the calling thread to a TCS that was taken for it. */
   void bind(TcsSlot slot) {
     lock.lock();

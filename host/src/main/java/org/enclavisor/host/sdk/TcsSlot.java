@@ -144,11 +144,11 @@ public final class TcsSlot {
     return ocalls > 0;
   }
 
-  /** About to enter. */
-  void about(EnterCall call, Registers r) {
+  /** What its thread is about to do. */
+  void about(CallPosition.Next next, Registers r) {
     var outermostFirst = new ArrayList<>(frames);
     Collections.reverse(outermostFirst);
-    position = new CallPosition(outermostFirst, call == eresume, r.rdi, r.rsi, r.rsp, r.rbp);
+    position = new CallPosition(outermostFirst, next, r.rdi, r.rsi, r.rsp, r.rbp);
   }
 
   @Nullable CallPosition position() {

@@ -90,6 +90,23 @@ final class Turnstile {
     }
   }
 
+  /** Waits until no OCALL is being served, but such as wait here themselves. Returns whether that came in time. */
+  boolean awaitServed(List<TcsSlot> slots, Duration patience) {
+    long left = patience.toNanos();
+    lock.lock();
+    try {
+      while (slots.stream().anyMatch(slot -> slot.isServing() && !slot.waiting())) {
+        if (left <= 0) {
+          return false;
+        }
+        left -= Math.max(1, POLL_NANOS - Math.max(0, awaitNanos()));
+      }
+      return true;
+    } finally {
+      lock.unlock();
+    }
+  }
+
   private long awaitNanos() {
     try {
       return changed.awaitNanos(POLL_NANOS);
