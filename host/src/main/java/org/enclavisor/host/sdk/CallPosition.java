@@ -3,7 +3,8 @@ package org.enclavisor.host.sdk;
 import java.util.List;
 
 /**
- * Where a call stands that is about to enter the enclave, or to be served: all that its thread has to know to go on, on whatever thread.
+ * Where a call stands that is about to enter the enclave, or to be served: all that its thread has to know to go on, on
+ * whatever thread.
  *
  * @param frames entries under way, the outermost first; each but the last waits for its exception handler
  * @param next what comes next

@@ -99,7 +99,8 @@ final class PageOcalls {
     if (before == after) {
       return after != 0 || protect(offset, length, left);
     }
-    return done(device.restrictPermissions(id.get(), offset, length, left)) && (after == 0 || protect(offset, length, left));
+    return done(device.restrictPermissions(id.get(), offset, length, left))
+        && (after == 0 || protect(offset, length, left));
   }
 
   private boolean removed(long offset, long length) {
