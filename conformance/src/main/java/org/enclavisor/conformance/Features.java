@@ -15,8 +15,8 @@ import org.enclavisor.isa.Attributes;
  * @param homeFrames whether an EPC page fits one linear address only, which the manual does not know: rules that put a
  *     page elsewhere do not apply then
  * @param holds which conflicts {@link SgxMachine#hold} can make
- * @param launchKeyHashFixed whether IA32_SGXLEPUBKEYHASH is the suite's own signer, so that EINIT needs no token from it;
- *     else every signer is taken for authorised
+ * @param launchKeyHashFixed whether IA32_SGXLEPUBKEYHASH is the suite's own signer, so that EINIT needs no token
+ *     from it; else every signer is taken for authorised
  * @param keys whether keys and MACs are real, which a model's need not be
  * @param frames whether SSA frames hold what an asynchronous exit saves, which a model's need not
  */

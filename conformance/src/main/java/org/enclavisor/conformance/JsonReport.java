@@ -10,8 +10,8 @@ import org.enclavisor.conformance.campaign.Campaign;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What a machine showed, as JSON: each rule by its leaf and name; rules about the order of two checks, of which there are
- * thousands, as a count for each leaf; the campaign's outcomes.
+ * What a machine showed, as JSON: each rule by its leaf and name; rules about the order of two checks, of which
+ * there are thousands, as a count for each leaf; the campaign's outcomes.
  *
  * <pre>
  *   {"machine": "stub",

@@ -53,7 +53,8 @@ public interface SgxMachine extends AutoCloseable {
   long allocate(int bytes);
 
   /**
-   * Ordinary memory, one range of {@link #SHARED_BYTES} for each enclave, that the enclave's code can read and write too.
+   * Ordinary memory, one range of {@link #SHARED_BYTES} for each enclave, that the enclave's code can read and write
+   * too.
    *
    * @param secs the EPC page of its SECS
    */

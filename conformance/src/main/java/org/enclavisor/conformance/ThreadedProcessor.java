@@ -1,5 +1,6 @@
 package org.enclavisor.conformance;
 
+import java.util.Arrays;
 import java.util.concurrent.SynchronousQueue;
 import java.util.concurrent.ThreadFactory;
 import java.util.concurrent.atomic.AtomicReference;
@@ -80,7 +81,7 @@ public final class ThreadedProcessor implements LogicalProcessor {
         return event;
       }
       machine.read(block + Command.TURN, turn);
-      if (java.util.Arrays.equals(turn, zero)) {
+      if (Arrays.equals(turn, zero)) {
         inside = true;
         return Inside.INSTANCE;
       }

@@ -37,8 +37,8 @@ import org.enclavisor.monitor.leaf.Operands;
 import org.enclavisor.monitor.spi.Platform;
 
 /**
- * The monitor on a platform, as a machine for the conformance suite. ENCLS and ENCLV are the monitor's bare instructions,
- * ENCLU is executed by the probe in an enclave on the platform.
+ * The monitor on a platform, as a machine for the conformance suite. ENCLS and ENCLV are the monitor's bare
+ * instructions, ENCLU is executed by the probe in an enclave on the platform.
  */
 public final class MonitorMachine implements SgxMachine {
   private static final long MEMORY = 0x6000_0000_0000L;

@@ -10,8 +10,8 @@ import org.enclavisor.monitor.EnterOutcome;
 import org.enclavisor.monitor.Outcome;
 
 /**
- * A host's thread that enters enclaves of a {@link MonitorMachine}, and sleeps in {@link ParkingPlatform} while its probe
- * waits. One caller at a time.
+ * A host's thread that enters enclaves of a {@link MonitorMachine}, and sleeps in {@link ParkingPlatform} while its
+ * probe waits. One caller at a time.
  */
 final class MonitorProcessor implements LogicalProcessor {
   private sealed interface Order {}

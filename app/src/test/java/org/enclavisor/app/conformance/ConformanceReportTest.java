@@ -13,7 +13,10 @@ import org.enclavisor.conformance.campaign.Outcomes;
 import org.junit.jupiter.api.Test;
 import tools.jackson.databind.JsonNode;
 
-/** The report in docs is of the rules that there are, without a failure and without a gap, and its page is made from it. */
+/**
+ * The report in docs is of the rules that there are, without a failure and without a gap, and its
+ * page is made from it.
+ */
 class ConformanceReportTest {
   private static final int MILLION = 1_000_000;
   private static final int LEAST = 100;

@@ -24,7 +24,8 @@ import org.junit.jupiter.params.provider.EnumSource;
 
 /**
  * The conformance suite on the platforms that run real code: a sample ordinarily, everything with {@code -Psoak}, which
- * also writes {@code target/conformance-….json}. With {@code -Denclavisor.report=write} these become the report in docs.
+ * also writes {@code target/conformance-….json}. With {@code -Denclavisor.report=write} these become the report in
+ * docs.
  */
 class RealConformanceTest {
   private static final int SAMPLE = 12;

@@ -9,8 +9,9 @@ import org.enclavisor.conformance.SgxMachine;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Random sequences of leaves from several logical processors, compared step by step with the model; after every step the
- * invariants that can be seen, and every so often the whole EPCM. What fails is shrunk to a list that can be replayed.
+ * Random sequences of leaves from several logical processors, compared step by step with the model; after every step
+ * the invariants that can be seen, and every so often the whole EPCM. What fails is shrunk to a list that can be
+ * replayed.
  */
 public final class Campaign {
   /** Steps from one empty machine to the next: long enough to get far, short enough to shrink. */

@@ -175,7 +175,8 @@ final class Generator {
       }
     }
     int page = changeable(enclave, Layout.PAGES + below(3));
-    return step(Op.EMODT, enclave, chance(3) ? Layout.TCS2 : page, chance(85) ? chance(50) ? 5 : 6 : below(Layout.SECINFO.length));
+    return step(Op.EMODT, enclave, chance(3) ? Layout.TCS2 : page,
+        chance(85) ? chance(50) ? 5 : 6 : below(Layout.SECINFO.length));
   }
 
   private Step block(int enclave) {

@@ -5,7 +5,10 @@ import java.util.EnumMap;
 import java.util.List;
 import java.util.Map;
 
-/** Every outcome that the manual gives an operation: those that the campaign has to reach, and why it cannot reach others. */
+/**
+ * Every outcome that the manual gives an operation: those that the campaign has to reach, and why it
+ * cannot reach others.
+ */
 public final class Outcomes {
   private static final String CONFLICT = "SGX_EPC_PAGE_CONFLICT";
 

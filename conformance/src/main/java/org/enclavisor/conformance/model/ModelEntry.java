@@ -234,7 +234,8 @@ final class ModelEntry {
         page != null && !allowed && (page.before & kind) != 0 && tcs.enteredAt < page.shrunkAt && model.staleWorks;
     if (page == null || !allowed && !stale) {
       // Where there is no page the page tables have nothing to offer, before the EPCM is asked.
-      int code = (page == null ? 0 : ModelAnswer.SGX) | (kind == 2 ? ModelAnswer.WRITE : kind == 4 ? ModelAnswer.FETCH : 0);
+      int code = (page == null ? 0 : ModelAnswer.SGX)
+          | (kind == 2 ? ModelAnswer.WRITE : kind == 4 ? ModelAnswer.FETCH : 0);
       return aex(tcs, new LeafResult.Fault(ModelAnswer.PF, code, c.rbx() & -PAGE), c);
     }
     long rax = c.rax();

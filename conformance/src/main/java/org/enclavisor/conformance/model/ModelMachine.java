@@ -12,9 +12,9 @@ import org.enclavisor.isa.Digest32;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The model as a machine: the oracle of the campaign, and the first machine that the rules are tried on. Has no threads:
- * a processor's probe runs in the call that gives it a command. What it cannot know (keys, MACs, ciphertext, SSA frames)
- * it does not show. Confined to one thread.
+ * The model as a machine: the oracle of the campaign, and the first machine that the rules are tried on. Has no
+ * threads: a processor's probe runs in the call that gives it a command. What it cannot know (keys, MACs,
+ * ciphertext, SSA frames) it does not show. Confined to one thread.
  */
 public final class ModelMachine implements SgxMachine {
   private static final long EPC = 0x40_0000_0000L;
@@ -70,7 +70,8 @@ public final class ModelMachine implements SgxMachine {
   }
 
   /**
-   * Whether the next access by a translation that may be stale succeeds: the twin's driver looks at what the machine did.
+   * Whether the next access by a translation that may be stale succeeds: the twin's driver looks at what the machine
+   * did.
    */
   public void staleWorks(boolean works) {
     model.staleWorks = works;

@@ -87,7 +87,8 @@ final class ModelUser {
     int policy = u16(request, at + 2);
     boolean kss = secs.has(Attributes.KSS);
     // CET_ATTRIBUTES_MASK is reserved without CET.
-    if (request[at + 6] != 0 || request[at + 7] != 0 || !ModelBuild.zero(request, at + 78, 434) || (policy & ~0x3f) != 0) {
+    if (request[at + 6] != 0 || request[at + 7] != 0 || !ModelBuild.zero(request, at + 78, 434)
+        || (policy & ~0x3f) != 0) {
       return gp();
     }
     int configSvn = u16(request, at + 76);

@@ -39,7 +39,8 @@ final class Access {
     if (!(event instanceof Aex(LeafResult.Fault fault, var _)) || fault == null || fault.vector() != 14
         || (fault.errorCode() & SGX) == 0 || fault.address() != enclave.at(offset & -4096)) {
       throw new Rule.Broken(
-          name(access) + " at offset 0x" + Long.toHexString(offset) + ": expected #PF with the SGX bit, found " + event);
+          name(access) + " at offset 0x" + Long.toHexString(offset) + ": expected #PF with the SGX bit, found "
+              + event);
     }
   }
 

@@ -34,7 +34,8 @@ final class AexRules {
       Aex exit = aex(scene, Command.of(Command.Kind.INT3));
       Scene.require(exit.fault() != null && exit.fault().vector() == 6, "found " + exit);
     });
-    effect(rules, "INT3-opt-in", "After an opt-in entry INT3 is #BP, and EXITINFO says so.", AexRules::frames, scene -> {
+    effect(rules, "INT3-opt-in", "After an opt-in entry INT3 is #BP, and EXITINFO says so.", AexRules::frames,
+        scene -> {
       Enclave enclave = scene.enclave(Spec::debug);
       Scene.done("EDBGWR", scene.machine.encls(5, 1, enclave.page(Enclave.TCS) + 8, 0));
       enclave.enter(0);
@@ -161,7 +162,8 @@ final class AexRules {
   }
 
   private static void exception(List<Rule> rules, Command.Kind kind, int vector, int type) {
-    effect(rules, "vector-" + vector, "Exception " + vector + " of " + kind + " reaches the host.", f -> null, scene -> {
+    effect(rules, "vector-" + vector, "Exception " + vector + " of " + kind + " reaches the host.", f -> null,
+        scene -> {
       scene.inside();
       Aex exit = aex(scene, Command.of(kind));
       Scene.require(exit.fault() != null && exit.fault().vector() == vector, "found " + exit);

@@ -52,7 +52,8 @@ final class BuildRules {
   private static List<Rule> ecreate() {
     return LeafTable.of("ECREATE", BuildRules::ecreateCall)
         .spoil("RBX-misaligned", Expect.gp(), "rbx", "PAGEINFO is aligned to 32 bytes.", c -> c.rbx += 8)
-        .spoil("RCX-misaligned", Expect.gp(), "rcx-low", "The SECS page is aligned to 4096 bytes.", c -> c.low(x -> x.rcx += 256))
+        .spoil("RCX-misaligned", Expect.gp(), "rcx-low", "The SECS page is aligned to 4096 bytes.",
+            c -> c.low(x -> x.rcx += 256))
         .spoil("RCX-not-EPC", Expect.pfRcx(), "rcx", "The destination is in the EPC.", c -> c.rcx = Scene.NOWHERE)
         .spoil("RBX-not-mapped", Expect.notMapped("RBX", c -> c.rbx),
             "rbx srcpge secinfo-ptr secinfo pi source", "PAGEINFO can be read.", c -> c.rbx = Scene.NOWHERE)
@@ -155,7 +156,8 @@ final class BuildRules {
   private static List<Rule> eadd() {
     return LeafTable.of("EADD", BuildRules::eaddCall)
         .spoil("RBX-misaligned", Expect.gp(), "rbx", "PAGEINFO is aligned to 32 bytes.", c -> c.rbx += 8)
-        .spoil("RCX-misaligned", Expect.gp(), "rcx-low", "The destination is aligned to 4096 bytes.", c -> c.low(x -> x.rcx += 8))
+        .spoil("RCX-misaligned", Expect.gp(), "rcx-low", "The destination is aligned to 4096 bytes.",
+            c -> c.low(x -> x.rcx += 8))
         .spoil("RCX-not-EPC", Expect.pfRcx(), "rcx", "The destination is in the EPC.", c -> c.rcx = Scene.NOWHERE)
         .spoil("RBX-not-mapped", Expect.notMapped("RBX", c -> c.rbx),
             "rbx srcpge secinfo-ptr secinfo pi source linaddr secs", "PAGEINFO can be read.",
@@ -284,9 +286,11 @@ final class BuildRules {
 
   private static List<Rule> eextend() {
     return LeafTable.of("EEXTEND", BuildRules::eextendCall)
-        .spoil("RBX-misaligned", Expect.gp(), "rbx-low", "The SECS is aligned to 4096 bytes.", c -> c.low(x -> x.rbx += 64))
+        .spoil("RBX-misaligned", Expect.gp(), "rbx-low", "The SECS is aligned to 4096 bytes.",
+            c -> c.low(x -> x.rbx += 64))
         .spoil("RBX-not-EPC", Expect.pfRbx(), "rbx", "The SECS is in the EPC.", c -> c.rbx = Scene.NOWHERE)
-        .spoil("RCX-misaligned", Expect.gp(), "rcx-low", "The chunk is aligned to 256 bytes.", c -> c.low(x -> x.rcx += 8))
+        .spoil("RCX-misaligned", Expect.gp(), "rcx-low", "The chunk is aligned to 256 bytes.",
+            c -> c.low(x -> x.rcx += 8))
         .spoil("RCX-not-EPC", Expect.pfRcx(), "rcx", "The chunk is in the EPC.", c -> c.rcx = Scene.NOWHERE)
         .conflict("RCX-in-use", Expect.gp(), "rcx", "No other leaf has the page to itself.", Hold.EXCLUSIVE,
             c -> c.rcx & -PAGE)
@@ -325,7 +329,8 @@ final class BuildRules {
 
   private static List<Rule> eremove() {
     return LeafTable.of("EREMOVE", BuildRules::eremoveCall)
-        .spoil("RCX-misaligned", Expect.gp(), "rcx-low", "The page is aligned to 4096 bytes.", c -> c.low(x -> x.rcx += 8))
+        .spoil("RCX-misaligned", Expect.gp(), "rcx-low", "The page is aligned to 4096 bytes.",
+            c -> c.low(x -> x.rcx += 8))
         .spoil("RCX-not-EPC", Expect.pfRcx(), "rcx", "The page is in the EPC.", c -> c.rcx = Scene.NOWHERE)
         .conflict("RCX-in-use", Expect.gp(), "rcx", "No other leaf uses the page.", Hold.SHARED, c -> c.rcx)
         .spoil("SECS-with-children", Expect.zf(SgxError.SGX_CHILD_PRESENT), "rcx",

@@ -125,7 +125,8 @@ public final class Call {
   private LeafResult entry() {
     LogicalProcessor cpu = scene.cpu(1);
     // Whoever is resumed goes on with the block that it had.
-    LogicalProcessor.Event event = cpu.enter(leaf, rbx, rcx, leaf == 3 ? enclave.block(0) : scene.spareBlock(enclave), Scene.host(enclave, 1));
+    LogicalProcessor.Event event = cpu.enter(leaf, rbx, rcx, leaf == 3 ? enclave.block(0) : scene.spareBlock(enclave),
+        Scene.host(enclave, 1));
     return switch (event) {
       case LogicalProcessor.Refused(LeafResult.Fault fault) -> fault;
       case LogicalProcessor.Inside _ -> new LeafResult.Done(0, 0, 0);

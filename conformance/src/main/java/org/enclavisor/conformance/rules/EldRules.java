@@ -136,7 +136,8 @@ final class EldRules {
           call.secs = other.secs;
           EinitRules.require(call, MAC);
         })
-        .effect("successor", "A page of an enclave that is gone cannot be loaded into one in the same place.", scene -> {
+        .effect("successor", "A page of an enclave that is gone cannot be loaded into one in the same place.",
+            scene -> {
           Call call = call(scene, leaf);
           Enclave gone = call.enclave;
           gone.pages.values().forEach(page -> Scene.done("EREMOVE", scene.machine.encls(3, 0, page, 0)));
@@ -178,7 +179,8 @@ final class EldRules {
           scene.eaug(enclave, Enclave.FREE);
           scene.evict(enclave, Enclave.FREE, va);
           Scene.done(name, scene.eld(leaf, enclave, Enclave.FREE, va));
-          Scene.equal("RDINFO.FLAGS", Building.RW | 8 | (blocked ? Scene.BLOCKED : 0), scene.epcm(enclave.page(Enclave.FREE)));
+          Scene.equal("RDINFO.FLAGS", Building.RW | 8 | (blocked ? Scene.BLOCKED : 0),
+              scene.epcm(enclave.page(Enclave.FREE)));
         })
         .never("SGX_CONFLICT-exit", Kind.CONCURRENCY, "In a guest a conflict is a VM exit.",
             "no VMX non-root operation")

@@ -66,7 +66,8 @@ final class EntryRules {
             c -> c.last(x -> x.scene.eblock(x.enclave, Enclave.TCS)))
         .spoil("RBX-modified", Expect.pfRbx(), "tcs rbx", "The TCS is not MODIFIED.", Needs::sgx2,
             c -> c.last(x -> x.scene.emodt(x.enclave, Enclave.TCS, 4)))
-        .spoil("RBX-pending", Expect.pfRbx(), "tcs rbx rbx-low", "The page is not PENDING.", Needs::sgx2, c -> c.last(x -> {
+        .spoil("RBX-pending", Expect.pfRbx(), "tcs rbx rbx-low", "The page is not PENDING.", Needs::sgx2,
+            c -> c.last(x -> {
           x.scene.eaug(x.enclave, Enclave.FREE);
           x.rbx = x.enclave.at(Enclave.FREE);
         }));

@@ -272,7 +272,8 @@ final class KeyRules {
               Scene.leave(scene.cpu(0));
               same("another instance", key(scene, scene.inside(), request), 0, key);
             })
-        .effect("other-keys", "KEYID, KEYNAME, policy, ISVSVN and identity all change the key.", KeyRules::keys, scene -> {
+        .effect("other-keys", "KEYID, KEYNAME, policy, ISVSVN and identity all change the key.", KeyRules::keys,
+            scene -> {
           Enclave enclave = scene.inside();
           List<String> keys = new ArrayList<>();
           byte[] request = new byte[512];

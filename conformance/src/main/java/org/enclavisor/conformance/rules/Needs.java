@@ -33,6 +33,7 @@ final class Needs {
 
   static @Nullable String freeFrames(Features features) {
     return features.homeFrames()
-        ? "an EPC page of this machine fits one linear address of one enclave only, and nothing else is answered" : null;
+        ? "an EPC page of this machine fits one linear address of one enclave only, and nothing else is answered"
+            : null;
   }
 }

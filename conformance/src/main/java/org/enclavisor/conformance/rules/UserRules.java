@@ -101,9 +101,11 @@ final class UserRules {
             c -> c.secinfoFlags = 4 << 8 | 16 | 8)
         .spoil("TRIM-without-MODIFIED", Expect.gp(), "secinfo", "A trimmed page is accepted with MODIFIED.",
             c -> c.secinfoFlags = 4 << 8)
-        .spoil("TCS-PR", Expect.gp(), "secinfo", "A TCS is accepted without PR.", c -> c.secinfoFlags = 1 << 8 | 16 | 32)
+        .spoil("TCS-PR", Expect.gp(), "secinfo", "A TCS is accepted without PR.",
+            c -> c.secinfoFlags = 1 << 8 | 16 | 32)
         .spoil("PT-VA", Expect.gp(), "secinfo", "PT is REG, TCS or TRIM.", c -> c.secinfoFlags = 3 << 8 | 16)
-        .spoil("RCX-no-page", Expect.pfRcx(), "rcx secinfo rbx rbx-page", "There is a page.", c -> c.rcx = c.enclave.at(Enclave.FREE2))
+        .spoil("RCX-no-page", Expect.pfRcx(), "rcx secinfo rbx rbx-page", "There is a page.",
+            c -> c.rcx = c.enclave.at(Enclave.FREE2))
         .spoil("RCX-blocked", Expect.pfRcx(), "rcx", "The page is not blocked.",
             c -> c.last(x -> x.scene.eblock(x.enclave, Enclave.FREE)))
         .conflict("RCX-in-use", Expect.gp(), "rcx", "No other leaf has the page to itself.", Hold.EXCLUSIVE,
@@ -278,7 +280,8 @@ final class UserRules {
     return secinfoPage(table)
         .spoil("W-without-R", Expect.gp(), "secinfo", "W needs R.", c -> c.secinfoFlags = 2 | 2 << 8)
         .spoil("PT-TCS", Expect.gp(), "secinfo", "PT is PT_REG.", c -> c.secinfoFlags = 1 << 8)
-        .spoil("RDX-no-page", Expect.pfRdx(), "rdx secinfo rbx rbx-page", "There is a source.", c -> c.rdx = c.enclave.at(Enclave.FREE2))
+        .spoil("RDX-no-page", Expect.pfRdx(), "rdx secinfo rbx rbx-page", "There is a source.",
+            c -> c.rdx = c.enclave.at(Enclave.FREE2))
         .spoil("RDX-a-TCS", Expect.pfRdx(), "rdx", "The source is PT_REG.", c -> c.rdx = c.enclave.at(Enclave.TCS2))
         .spoil("RDX-blocked", Expect.pfRdx(), "rdx", "The source is not blocked.",
             c -> c.last(x -> x.scene.eblock(x.enclave, Enclave.DATA)))

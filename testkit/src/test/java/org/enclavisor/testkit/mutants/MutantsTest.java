@@ -30,8 +30,8 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestFactory;
 
 /**
- * A suite that cannot fail proves nothing: every mutant of the monitor has to be found out, by a rule or by the campaign.
- * Who found it out is written to {@code target/mutants.tsv}.
+ * A suite that cannot fail proves nothing: every mutant of the monitor has to be found out, by a rule or by the
+ * campaign. Who found it out is written to {@code target/mutants.tsv}.
  */
 class MutantsTest {
   private static final int SAMPLES = 4;
