@@ -33,6 +33,9 @@ final class ConformancePage {
       and the probe. `MonitorMachine` in `testkit` is such a machine; `ModelMachine` is another, on which the rules
       are tried first.
 
+      What the suite does not ask: single steps and AEX-Notify (the platform and monitor tests do), EINITTOKENs that a launch
+      enclave has made, XFRM beyond x87 and SSE, and everything that only silicon has: segments, TSX, VMX, microcode.
+
       ## What came of it
 
       """;
