@@ -241,7 +241,7 @@ final class EntryPath {
             }
           }
           int bits = secs.bits(address);
-          if (vector == PAGE_FAULT && faults.evicted(enclave, page, bits)) {
+          if (vector == PAGE_FAULT && faults.evicted(enclave, tcs, page, bits)) {
             continue; // it went when all was said but for the error code
           }
           if (vector == DEBUG && !tcs.optIn() && (registers.rflags & TRAP_FLAG) != 0) {

@@ -20,6 +20,8 @@ import org.jspecify.annotations.Nullable;
 final class FaultService {
   private static final int PAGE = SystemLeaves.PAGE;
 
+  private static final int READ_WRITE = 3;
+
   /** How often the SSA frame's pages are brought back before the thread gives up. */
   private static final int MAX_ROUNDS = 1000;
 
@@ -95,9 +97,18 @@ final class FaultService {
   }
 
   /** Whether a page that these bits do not show to be in the EPC is evicted, and nothing can be said of it. */
-  boolean evicted(Enclave enclave, long page, int bits) {
+  boolean evicted(Enclave enclave, TcsPage tcs, long page, int bits) {
     PagedEnclave paged = enclave.paged();
-    return pager != null && paged != null && !there(bits) && enclave.host.bits(page) != 0 && pager.holds(paged, page);
+    if (pager == null || paged == null || there(bits) || enclave.host.bits(page) == 0) {
+      return false;
+    }
+    // Whoever has the pager may be waiting for this thread.
+    tcs.park();
+    try {
+      return pager.holds(paged, page);
+    } finally {
+      unpark(enclave, tcs);
+    }
   }
 
   private Service paged(
@@ -179,11 +190,15 @@ final class FaultService {
     if (enclave.tables().stale()) {
       enclave.tables().flush();
     }
-    if (SsaFrames.unusable(secs, tcs.ssa) == null) {
+    if (!SsaFrames.enterable(secs, tcs)) {
+      return false;
+    }
+    Outcome.Fault fault = SsaFrames.unusable(secs, tcs.ssa);
+    if (fault == null) {
       tcs.entersAnew(epoch);
       return true;
     }
-    if (pager == null || enclave.paged() == null) {
+    if (pager == null || enclave.paged() == null || there(secs.bits(fault.address()))) {
       return false;
     }
     tcs.park();
@@ -216,8 +231,9 @@ final class FaultService {
       } finally {
         tcs.entersAnew(secs.tracking().epoch());
       }
-      if (!back && EpcmEntry.valid(secs.bits(fault.address()))) {
-        return false;
+      int bits = secs.bits(fault.address());
+      if (!back && (EpcmEntry.access(bits) & READ_WRITE) == READ_WRITE) {
+        return false; // only the host's mapping is gone, which the way out does not need
       }
       if (!back) {
         break;

@@ -309,7 +309,7 @@ final class PageTables implements Translations {
         entries.grant(range.offset() / PAGE, range.length() / PAGE, range.permissions().bits());
       }
       for (AddressSpace.Range range : ranges) {
-        if (!fresh && range.permissions().bits() != 0) {
+        if (range.permissions().bits() != 0) {
           recheck(range.offset() / PAGE, (range.offset() + range.length()) / PAGE, range.permissions().bits());
         }
       }

@@ -130,7 +130,8 @@ public final class EpcmTable {
       if ((word & EpcmEntry.BLOCKED) != 0) {
         return false;
       }
-      long next = word & ~(-1L << EPOCH_SHIFT) | EpcmEntry.BLOCKED | epoch << EPOCH_SHIFT;
+      long stamp = Math.max(epoch, word >>> EPOCH_SHIFT);
+      long next = word & ~(-1L << EPOCH_SHIFT) | EpcmEntry.BLOCKED | stamp << EPOCH_SHIFT;
       if (chunk.replace(index, word, next)) {
         return true;
       }

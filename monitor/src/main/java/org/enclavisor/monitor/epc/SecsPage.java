@@ -196,6 +196,31 @@ public final class SecsPage {
     return contains(address) ? pages.bits((address - base) >>> PAGE_SHIFT) : 0;
   }
 
+  /**
+   * EBLOCK of a valid page, unless it is blocked already. Callers share the page.
+   *
+   * @return whether it was not blocked
+   */
+  public boolean block(long page) {
+    if (!pages.block(page, tracking.epoch())) {
+      return false;
+    }
+    restamp(page);
+    return true;
+  }
+
+  /**
+   * To be called after the entry of a page was stamped: if a new epoch began meanwhile, threads of that epoch may have
+   * seen the entry as it was, so that they have to be tracked as well. Callers share the page at least.
+   */
+  public void restamp(long page) {
+    long epoch = tracking.epoch();
+    while (pages.epoch(page) < epoch) {
+      pages.stamp(page, 0, 0, epoch);
+      epoch = tracking.epoch();
+    }
+  }
+
   /** MRENCLAVE under construction. */
   public MeasurementQueue measurement() {
     return measurement;

@@ -216,7 +216,10 @@ public final class TcsPage {
     return enteredEpoch;
   }
 
-  /** Notes the epoch: owner only. No fence, since what makes the thread active follows and is one. */
+  /**
+   * Notes the epoch: owner only, who has locked the TCS and has looked at no page yet. No fence: what was noted before is
+   * no later, and the TCS counts as entered since it was locked.
+   */
   public void entersAt(long epoch) {
     ENTERED_EPOCH.setRelease(this, epoch);
   }
@@ -233,6 +236,14 @@ public final class TcsPage {
   public void entersAnew(long epoch) {
     enteredEpoch = epoch;
     VarHandle.fullFence();
+  }
+
+  /**
+   * Whether somebody is inside or on the way, or was when the page was locked: asked by the leaf that has the page
+   * exclusively.
+   */
+  public boolean taken() {
+    return !heldByLeaf;
   }
 
   /** From locked to active. */

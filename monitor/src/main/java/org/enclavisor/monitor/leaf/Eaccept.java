@@ -123,6 +123,11 @@ public final class Eaccept {
         tcs = TcsPage.restored(page, rcx, content);
       }
       case TRIM -> {
+        TcsPage trimmed = secs.threads().get(page);
+        if (trimmed != null && trimmed.lock() != TcsPage.INACTIVE) {
+          return Outcome.error(SgxError.SGX_NOT_TRACKED, "a thread is inside on the TCS at 0x%x".formatted(rcx));
+        }
+        // Left locked: whoever has found it before it was trimmed does not get in on it.
         secs.translations().revoke(page);
         secs.threads().remove(page);
       }

@@ -51,7 +51,7 @@ public final class Eblock {
     if (secs.tracking().lock().taken()) {
       return Outcome.error(SgxError.SGX_ENTRYEPOCH_LOCKED, "ETRACK works on the SECS");
     }
-    if (!secs.pages().block(page, secs.tracking().epoch())) {
+    if (!secs.block(page)) {
       return Outcome.carry(SgxError.SGX_BLKSTATE, "EPC page 0x%x is blocked already".formatted(rcx));
     }
     secs.translations().shrunk(page);

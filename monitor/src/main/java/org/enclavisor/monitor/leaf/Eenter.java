@@ -79,7 +79,6 @@ public final class Eenter {
 
   /** Enters: the registers become the enclave's. The caller owns the TCS, locked, with a processor. */
   public static void commit(SecsPage secs, TcsPage tcs, ProcessorSlot slot, long aep, Registers registers) {
-    tcs.entersAt(secs.tracking().epoch());
     tcs.activate();
     Entry.save(tcs, aep, registers);
     registers.rcx = registers.rip + EncluInstruction.BYTES;

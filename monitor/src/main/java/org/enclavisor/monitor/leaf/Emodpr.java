@@ -87,6 +87,7 @@ public final class Emodpr {
               EpcmEntry.RESTRICTION,
               EpcmEntry.restricted(bits, secinfo.permissions()),
               secs.tracking().epoch());
+      secs.restamp(page);
       secs.translations().shrunk(page);
       return Outcome.success();
     } finally {

@@ -84,6 +84,7 @@ public final class Emodt {
         return Outcome.gp("the enclave is not initialised");
       }
       secs.pages().stamp(page, EpcmEntry.CHANGE_OF_TYPE, EpcmEntry.changed(type), secs.tracking().epoch());
+      secs.restamp(page);
       secs.translations().shrunk(page);
       return Outcome.success();
     } finally {

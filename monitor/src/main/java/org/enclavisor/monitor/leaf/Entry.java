@@ -48,8 +48,12 @@ final class Entry {
   /** What both ask first of a TCS whose lock was tried: concurrency, EPCM, alignments. */
   static Outcome.@Nullable Fault checkTcs(SecsPage secs, TcsPage tcs, long rbx, int was) {
     Outcome.Fault fault = checkConcurrency(secs, tcs, was);
+    if (was == TcsPage.INACTIVE) {
+      // Before the first look at an entry that the thread will rely on: whoever blocks a page behind it waits for it.
+      tcs.entersAt(secs.tracking().epoch());
+    }
     if (fault == null) {
-      fault = checkEpcm(secs, rbx);
+      fault = checkPage(secs, tcs);
     }
     return fault != null ? fault : checkAlignments(tcs);
   }
@@ -97,6 +101,14 @@ final class Entry {
       return Outcome.pf(rbx, false, "the page at 0x%x is pending or modified".formatted(rbx));
     }
     return null;
+  }
+
+  /** The EPCM entry of a TCS that was found before: it may be gone, and another be there. */
+  static Outcome.@Nullable Fault checkPage(SecsPage secs, TcsPage tcs) {
+    Outcome.Fault fault = checkEpcm(secs, tcs.address);
+    return fault != null || secs.threads().get(tcs.page) == tcs
+        ? fault
+        : Outcome.pf(tcs.address, false, "the TCS at 0x%x has gone meanwhile".formatted(tcs.address));
   }
 
   /** What a TCS says of itself. */

@@ -82,6 +82,8 @@ public final class Eremove {
     SecsPage secs = target.secs();
     secs.threads().remove(target.page());
     if (!EpcmEntry.is(target.bits(), PageType.TCS)) {
+      // First, so that a host which maps the page just now is not given it again.
+      secs.pages().block(target.page(), secs.tracking().epoch());
       secs.translations().revoke(target.page());
       secs.translations().discard(target.page());
     }

@@ -131,7 +131,6 @@ public final class Eresume {
       return fault;
     }
     slot.extended = Extended.LOAD;
-    tcs.entersAt(secs.tracking().epoch());
     tcs.activate();
     Entry.save(tcs, aep, r);
     long gpr = tcs.ssa + secs.frame().gprOffset();

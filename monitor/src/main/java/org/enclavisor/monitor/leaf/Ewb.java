@@ -117,6 +117,11 @@ public final class Ewb {
         if (!EpcmEntry.blocked(bits)) {
           yield Outcome.error(SgxError.SGX_PAGE_NOT_BLOCKED, "the page is not blocked");
         }
+        TcsPage tcs = EpcmEntry.is(bits, PageType.TCS) ? secs.threads().get(page) : null;
+        // A thread can count as having entered anew since its TCS was blocked, and still be inside on it.
+        if (tcs != null && tcs.taken()) {
+          yield Outcome.error(SgxError.SGX_NOT_TRACKED, "a thread is inside on the TCS");
+        }
         yield secs.tracking().tracked(secs.pages().epoch(page))
             ? null
             : Outcome.error(SgxError.SGX_NOT_TRACKED, "translations of the page may still be in use");

@@ -2,6 +2,7 @@ package org.enclavisor.monitor.leaf;
 
 import org.enclavisor.monitor.Outcome;
 import org.enclavisor.monitor.epc.SecsPage;
+import org.enclavisor.monitor.epc.TcsPage;
 import org.jspecify.annotations.Nullable;
 
 /** What an asynchronous exit needs of the pages of an SSA frame. */
@@ -15,5 +16,10 @@ public final class SsaFrames {
    */
   public static Outcome.@Nullable Fault unusable(SecsPage secs, long ssa) {
     return Entry.checkFrame(secs, ssa);
+  }
+
+  /** Whether the TCS of a thread inside is one still that it could enter on. Allocates only to refuse. */
+  public static boolean enterable(SecsPage secs, TcsPage tcs) {
+    return Entry.checkPage(secs, tcs) == null;
   }
 }

@@ -58,12 +58,19 @@ final class Swap implements AutoCloseable {
    */
   int out(PagedEnclave enclave, List<Long> pages, Residents residents) {
     int count = 0;
+    boolean patient = true;
     for (long page : pages) {
       VersionPage versions = Objects.requireNonNull(enclave.roomy(), "more pages than slots were prepared for");
       versions.lastUse = ++clock;
       int slot = versions.take();
       MemorySegment record = MemorySegment.ofArray(records).asSlice((long) count * SwapStore.RECORD, SwapStore.RECORD);
-      Outcome outcome = write(enclave, page, versions.address(slot), record);
+      long address = versions.address(slot);
+      Outcome outcome = leaves.ewb(SystemLeaves.address(enclave.secs, page), address, record);
+      if (patient && untracked(outcome)) {
+        // Whom one page waits for in vain, the others need not wait for.
+        patient = Shootdown.complete(enclave.secs, enclave.secs.pages().epoch(page));
+        outcome = leaves.ewb(SystemLeaves.address(enclave.secs, page), address, record);
+      }
       if (outcome.ok()) {
         slots[count] = versions.number * SLOTS + slot;
         written[count++] = page;
@@ -79,13 +86,8 @@ final class Swap implements AutoCloseable {
     return count;
   }
 
-  private Outcome write(PagedEnclave enclave, long page, long slot, MemorySegment record) {
-    Outcome outcome = leaves.ewb(SystemLeaves.address(enclave.secs, page), slot, record);
-    if (outcome instanceof Outcome.Error(SgxError error, boolean _, String _) && error == SgxError.SGX_NOT_TRACKED) {
-      Shootdown.complete(enclave.secs, enclave.secs.pages().epoch(page));
-      outcome = leaves.ewb(SystemLeaves.address(enclave.secs, page), slot, record);
-    }
-    return outcome;
+  private static boolean untracked(Outcome outcome) {
+    return outcome instanceof Outcome.Error(SgxError error, boolean _, String _) && error == SgxError.SGX_NOT_TRACKED;
   }
 
   /** Writes what EWB has made, runs of neighbours at once. */

@@ -280,4 +280,22 @@ class EacceptTest {
     assertThat(s.page.pages().tryExclusive(PAGE / 4096)).isTrue();
     assertThat(s.page.pages().tryModify(PAGE / 4096)).isTrue();
   }
+
+  /** A shoot-down has a thread count as having entered anew; its TCS is its own all the same. */
+  @Test
+  void aTcsWithAThreadInsideIsNotTrimmed() {
+    Scene s = new Scene(TRIMMED);
+    TcsPage tcs = s.thread();
+    long page = tcs.page;
+    s.page.pages().stamp(page, TRIMMED.bits(), 1);
+    s.rcx = tcs.address;
+    s.inside(s.page.tracking().epoch());
+    assertThat(s.page.tracking().tracked(s.page.pages().epoch(page))).isTrue();
+    assertThat(Checks.describe(s.execute())).startsWith("SGX_NOT_TRACKED");
+    assertThat(s.page.threads().get(page)).isSameAs(tcs);
+    tcs.leave();
+    assertThat(s.execute().ok()).isTrue();
+    assertThat(s.page.threads().get(page)).isNull();
+    assertThat(tcs.lock()).as("whoever has found it before does not get in").isNotEqualTo(TcsPage.INACTIVE);
+  }
 }

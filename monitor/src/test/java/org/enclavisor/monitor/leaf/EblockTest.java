@@ -72,4 +72,16 @@ class EblockTest {
     int bits = LeafScene.blocked(PageType.REG, Permissions.RWX).bits();
     assertThat(EpcmEntry.access(bits)).isZero();
   }
+
+  /** A thread of the epoch that began in between may have seen the page as it was. */
+  @Test
+  void anEpochThatBeginsMeanwhileIsTrackedToo() {
+    PagingScene s = new PagingScene();
+    long page = PagingScene.number(TestEnclaves.DATA_OFFSET);
+    s.page.pages().block(page, s.page.tracking().epoch());
+    assertThat(s.page.tracking().advance()).isTrue();
+    s.page.restamp(page);
+    assertThat(s.page.pages().epoch(page)).isEqualTo(s.page.tracking().epoch());
+    assertThat(s.page.tracking().tracked(s.page.pages().epoch(page))).isFalse();
+  }
 }

@@ -242,4 +242,27 @@ class EenterTest {
     assertThat(area.get(ValueLayout.JAVA_INT_UNALIGNED, 24)).as("MXCSR").isEqualTo(0x1F80);
     assertThat(area.asSlice(160, 256).mismatch(MemorySegment.ofArray(new byte[256]))).as("XMM").isEqualTo(-1);
   }
+
+  /** Between its checks and its first instruction a thread relies on what it has checked already. */
+  @Test
+  void pagesThatAreBlockedAfterTheChecksWaitForTheThread() {
+    EntryScene s = new EntryScene();
+    long ssa = TestEnclaves.SSA_OFFSET / 4096;
+    assertThat(s.eenterCheck()).isNull();
+    assertThat(s.page.block(ssa)).isTrue();
+    assertThat(s.page.tracking().advance()).isTrue();
+    Eenter.commit(s.page, s.tcs(), s.slot, s.rcx, s.registers);
+    assertThat(s.page.tracking().tracked(s.page.pages().epoch(ssa))).isFalse();
+    s.tcs().leave();
+    assertThat(s.page.tracking().tracked(s.page.pages().epoch(ssa))).isTrue();
+  }
+
+  @Test
+  void aTcsThatHasGoneMeanwhile() {
+    EntryScene s = new EntryScene();
+    TcsPage found = s.tcs();
+    s.page.threads().add(new TcsPage(found.page, found.address, MemorySegment.ofArray(found.bytes())));
+    assertThat(Checks.describe(Eenter.check(s.cpu, s.page, found, s.rbx, s.rcx))).startsWith("#PF");
+    assertThat(found.state()).isEqualTo(TcsPage.INACTIVE);
+  }
 }

@@ -218,4 +218,24 @@ class EwbTest {
     assertThat(s.page.threads().all()).isEmpty();
     assertThat(Pcmd.read(s.pcmd).secinfo()).isEqualTo(Secinfo.tcs());
   }
+
+  /** A shoot-down has a thread count as having entered anew; its TCS is its own all the same. */
+  @Test
+  void aTcsWithAThreadInsideStays() {
+    PagingScene s = new PagingScene();
+    TcsPage tcs = s.tcs();
+    tcs.lock();
+    tcs.entersAt(s.page.tracking().epoch());
+    tcs.activate();
+    s.rcx = s.frame(TestEnclaves.TCS_OFFSET);
+    assertThat(s.eblock().ok()).isTrue();
+    assertThat(s.etrack().ok()).isTrue();
+    tcs.entersAnew(s.page.tracking().epoch());
+    assertThat(s.page.tracking().tracked(s.page.pages().epoch(tcs.page))).isTrue();
+    assertThat(Checks.describe(s.ewb())).startsWith("SGX_NOT_TRACKED");
+    assertThat(s.page.threads().get(tcs.page)).isSameAs(tcs);
+    tcs.leave();
+    assertThat(s.ewb()).isEqualTo(Outcome.success());
+    assertThat(tcs.lock()).as("whoever has found it before does not get in").isNotEqualTo(TcsPage.INACTIVE);
+  }
 }

@@ -110,15 +110,15 @@ final class Mutants {
           Mutant.of("leaf/Eld.java", "ELDU", "a page is loaded over another",
               "if (EpcmEntry.valid(target.bits())) {", "if (false) {"),
           Mutant.of("leaf/Eblock.java", "EBLOCK", "the epoch of the blocking is not noted",
-              "secs.pages().block(page, secs.tracking().epoch())", "secs.pages().block(page, 0)"),
+              "secs.block(page)", "secs.pages().block(page, 0)"),
           Mutant.of("leaf/Etrack.java", "ETRACK", "the previous cycle need not be complete",
               "if (secs.tracking().incomplete()) {", "if (false) {"),
           Mutant.of("leaf/Etrack.java", "EWB", "the epoch does not advance",
               "return secs.tracking().advance() ? Outcome.success()", "return true ? Outcome.success()"),
           Mutant.of("epc/Tracking.java", "EWB", "threads that are inside are forgotten",
               "return epoch.get() > stamp && !insideSince(stamp);", "return epoch.get() > stamp;"),
-          Mutant.of("leaf/Eenter.java", "EWB", "a thread does not note when it entered",
-              "    tcs.entersAt(secs.tracking().epoch());\n", ""),
+          Mutant.of("leaf/Entry.java", "EWB", "a thread does not note when it entered",
+              "      tcs.entersAt(secs.tracking().epoch());\n", ""),
 
           // Shoot-downs that are forgotten.
           Mutant.of("leaf/Eblock.java", "EBLOCK", "blocking leaves the machine's page tables as they are",
