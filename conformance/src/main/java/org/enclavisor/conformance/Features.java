@@ -12,8 +12,8 @@ import org.enclavisor.isa.Attributes;
  * @param sizeBits64 CPUID.(12H, 0):EDX[15:8]: SECS.SIZE is less than 2 to this
  * @param attributes CPUID.(12H, 1):EAX and EBX: the flags that ECREATE accepts
  * @param xfrm CPUID.(12H, 1):ECX and EDX: the XFRM that ECREATE accepts
- * @param homeFrames whether an EPC page fits one linear address only, which the manual does not know: rules that put a
- *     page elsewhere do not apply then
+ * @param homeFrames whether an EPC page fits one linear address only, which the manual does not know: the
+ *     campaign then leaves out steps that would put a page elsewhere
  * @param holds which conflicts {@link SgxMachine#hold} can make
  * @param launchKeyHashFixed whether IA32_SGXLEPUBKEYHASH is the suite's own signer, so that EINIT needs no token
  *     from it; else every signer is taken for authorised

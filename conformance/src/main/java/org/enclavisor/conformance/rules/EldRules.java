@@ -95,8 +95,7 @@ final class EldRules {
         .spoil("PCMD.type", MAC, "mac pcmd", "PCMD.SECINFO has the page's type.", c -> c.pcmd[1] = 4)
         .spoil("PCMD.reserved", MAC, "mac pcmd", "PCMD's reserved bytes are zero.", c -> c.pcmd[80] = 1)
         .spoil("SECINFO.reserved", MAC, "mac pcmd", "PCMD.SECINFO's reserved bytes are zero.", c -> c.pcmd[30] = 1)
-        .spoil("LINADDR-other", MAC, "mac pi", "The page goes where it was.", Needs::freeFrames,
-            c -> c.linAddr += PAGE)
+        .spoil("LINADDR-other", MAC, "mac pi", "The page goes where it was.", c -> c.linAddr += PAGE)
         .spoil("slot-empty", MAC, "mac rdx", "The slot holds the version of the eviction.", c -> c.rdx += 8)
         .spoil("slot-of-another-page", MAC, "mac rdx rcx", "The slot is not that of another page.",
             c -> c.first(x -> {
@@ -127,7 +126,7 @@ final class EldRules {
           call.pcmd = oldPcmd;
           EinitRules.require(call, MAC);
         })
-        .effect("another-enclave", "A page of one enclave cannot be loaded into another.", Needs::freeFrames, scene -> {
+        .effect("another-enclave", "A page of one enclave cannot be loaded into another.", scene -> {
           Call call = call(scene, leaf);
           Enclave other = scene.enclave();
           Scene.done("EREMOVE", scene.machine.encls(3, 0, other.page(Enclave.DATA), 0));

@@ -30,10 +30,4 @@ final class Needs {
   static @Nullable String sgx2andRdinfo(Features features) {
     return sgx2(features) != null ? sgx2(features) : rdinfo(features);
   }
-
-  static @Nullable String freeFrames(Features features) {
-    return features.homeFrames()
-        ? "an EPC page of this machine fits one linear address of one enclave only, and nothing else is answered"
-            : null;
-  }
 }
