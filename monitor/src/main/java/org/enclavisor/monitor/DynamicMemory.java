@@ -69,12 +69,18 @@ final class DynamicMemory {
       if (!EpcmEntry.is(bits, PageType.TRIM) || EpcmEntry.modified(bits)) {
         return refused(Verdict.NOT_PERMITTED, done, "%s was not trimmed and accepted".formatted(name(secs, page)));
       }
-      RangeOutcome refused = leaf(enclave, page, () -> leaves.eremove(SystemLeaves.address(secs, page)), done);
+      Leaf eremove = () -> leaves.eremove(SystemLeaves.address(secs, page));
       PagedEnclave paged = enclave.paged();
-      if (refused == null && pager != null && paged != null) {
+      if (pager == null || paged == null) {
+        return leaf(enclave, page, eremove, done);
+      }
+      // It must not be evicted meanwhile: EREMOVE would find nothing to remove, and the page would come back.
+      RangeOutcome[] refused = {null};
+      pager.visit(paged, page, () -> refused[0] = leaf(enclave, page, eremove, done));
+      if (refused[0] == null) {
         pager.removed(paged, page);
       }
-      return refused;
+      return refused[0];
     });
   }
 

@@ -65,7 +65,8 @@ final class EntryPath {
     TcsPage tcs = secs.thread(call.tcs());
     boolean resume = call.leaf() == EncluLeaf.ERESUME;
     Outcome.Fault fault = check(secs, tcs, call, resume);
-    for (int attempts = 0; fault != null && attempts < MAX_ATTEMPTS && served(enclave, fault, attempts); attempts++) {
+    for (int attempts = 0; fault != null && attempts < MAX_ATTEMPTS && served(enclave, tcs, call, fault, attempts);
+        attempts++) {
       tcs = secs.thread(call.tcs());
       fault = check(secs, tcs, call, resume);
     }
@@ -155,12 +156,15 @@ final class EntryPath {
   }
 
   /** Whether an entry was refused for want of a page that is there now. */
-  private boolean served(Enclave enclave, Outcome.Fault fault, int before) {
-    if (fault.vector() != Vector.PF || enclave.life.state() == EnclaveState.DESTROYED) {
+  private boolean served(
+      Enclave enclave, @Nullable TcsPage tcs, EnterCall call, Outcome.Fault fault, int before) {
+    if (enclave.life.state() == EnclaveState.DESTROYED) {
       return false;
     }
     try {
-      return faults.outside(enclave, fault, before);
+      return fault.vector() == Vector.PF
+          ? faults.outside(enclave, fault, before)
+          : faults.moving(enclave, tcs, call.tcs());
     } catch (LostPageException e) {
       obituary.died(enclave, String.valueOf(e.getMessage()));
       return false;

@@ -179,6 +179,22 @@ final class FaultService {
   }
 
   /**
+   * EENTER or ERESUME was refused with a general protection fault.
+   *
+   * @param tcs what was found at the address
+   * @return whether that may have been for a leaf of the pager's which worked on the TCS, and the TCS is there again
+   */
+  boolean moving(Enclave enclave, @Nullable TcsPage tcs, long address) {
+    PagedEnclave paged = enclave.paged();
+    SecsPage secs = enclave.secs();
+    if (pager == null || paged == null || !secs.contains(address)) {
+      return false;
+    }
+    long page = (address - secs.base()) / PAGE;
+    return secs.threads().get(page) != tcs || !there(secs.pages().bits(page)) && pager.load(paged, page);
+  }
+
+  /**
    * A thread inside was kicked: it counts as having entered anew, if it still can.
    *
    * @return whether it goes on; else it has to leave

@@ -113,22 +113,16 @@ public final class DebugServer implements AutoCloseable {
           channel.close();
           continue;
         }
-        if (address() instanceof InetSocketAddress) {
-          channel.setOption(StandardSocketOptions.TCP_NODELAY, true);
+        boolean started = false;
+        try {
+          start(channel);
+          started = true;
+        } finally {
+          if (!started) { // it has hung up already
+            channel.close();
+            free.release();
+          }
         }
-        var connection = new DebugConnection(channel, target, file);
-        current = connection;
-        Thread.ofPlatform()
-            .daemon()
-            .name("debug-session")
-            .start(
-                () -> {
-                  try {
-                    connection.serve();
-                  } finally {
-                    free.release();
-                  }
-                });
       } catch (IOException e) {
         // The socket was closed, or a debugger left before it came. Of the former there is nothing more to be had.
         if (!listening.isOpen()) {
@@ -136,6 +130,26 @@ public final class DebugServer implements AutoCloseable {
         }
       }
     }
+  }
+
+  /** Serves a debugger on a thread of its own, which gives the place free when it has left. */
+  private void start(SocketChannel channel) throws IOException {
+    if (address() instanceof InetSocketAddress) {
+      channel.setOption(StandardSocketOptions.TCP_NODELAY, true);
+    }
+    var connection = new DebugConnection(channel, target, file);
+    current = connection;
+    Thread.ofPlatform()
+        .daemon()
+        .name("debug-session")
+        .start(
+            () -> {
+              try {
+                connection.serve();
+              } finally {
+                free.release();
+              }
+            });
   }
 
   /**

@@ -217,8 +217,8 @@ public final class TcsPage {
   }
 
   /**
-   * Notes the epoch: owner only, who has locked the TCS and has looked at no page yet. No fence: what was noted before is
-   * no later, and the TCS counts as entered since it was locked.
+   * Notes the epoch: owner only, who has locked the TCS and has looked at no page yet. No fence: what was noted before
+   * is no later, and the TCS counts as entered since it was locked.
    */
   public void entersAt(long epoch) {
     ENTERED_EPOCH.setRelease(this, epoch);

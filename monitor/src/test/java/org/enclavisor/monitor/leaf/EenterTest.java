@@ -265,4 +265,14 @@ class EenterTest {
     assertThat(Checks.describe(Eenter.check(s.cpu, s.page, found, s.rbx, s.rcx))).startsWith("#PF");
     assertThat(found.state()).isEqualTo(TcsPage.INACTIVE);
   }
+
+  /** What a thread inside is asked that would count as having entered anew. */
+  @Test
+  void aTcsThatCannotBeEnteredAnyMore() {
+    EntryScene s = new EntryScene();
+    s.eenter();
+    assertThat(SsaFrames.enterable(s.page, s.tcs())).isTrue();
+    s.page.block(s.tcs().page);
+    assertThat(SsaFrames.enterable(s.page, s.tcs())).isFalse();
+  }
 }
