@@ -515,9 +515,11 @@ public final class Monitor implements SgxDevice {
 
           @Override
           public void removed(SecsPage secs) {
-            Enclave enclave = require(secs);
+            Enclave enclave = find(secs);
+            if (enclave == null || !enclaves.remove(enclave)) {
+              return; // two EREMOVE at once, both of which found it
+            }
             advance(enclave, EnclaveState.DESTROYED, "EREMOVE");
-            enclaves.remove(enclave);
             enclave.release();
             epc.release(secs.elrange());
           }
@@ -542,12 +544,20 @@ public final class Monitor implements SgxDevice {
   }
 
   private Enclave require(SecsPage secs) {
+    Enclave enclave = find(secs);
+    if (enclave == null) {
+      throw new IllegalStateException("no enclave with EID " + secs.eid());
+    }
+    return enclave;
+  }
+
+  private @Nullable Enclave find(SecsPage secs) {
     for (Enclave enclave : enclaves.all()) {
       if (enclave.secs() == secs) {
         return enclave;
       }
     }
-    throw new IllegalStateException("no enclave with EID " + secs.eid());
+    return null;
   }
 
   /** Stopping enclaves, writing their state, and bringing them back. For whoever runs the machine, not for hosts. */

@@ -8,6 +8,7 @@ import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import org.enclavisor.isa.Einittoken;
 import org.enclavisor.isa.EnclsLeaf;
 import org.enclavisor.isa.EncluLeaf;
@@ -19,6 +20,8 @@ import org.enclavisor.isa.Permissions;
 import org.enclavisor.isa.Secinfo;
 import org.enclavisor.isa.Secs;
 import org.enclavisor.isa.Sigstruct;
+import org.enclavisor.monitor.epc.ElrangePage;
+import org.enclavisor.monitor.epc.TcsPage;
 import org.enclavisor.monitor.spi.Exit;
 import org.enclavisor.monitor.spi.Registers;
 import org.junit.jupiter.api.AfterEach;
@@ -210,6 +213,28 @@ class EvictedEnclaveTest {
     assertThat(monitor.enter(id, resume, new Registers())).isEqualTo(EnterOutcome.Exited.INSTANCE);
     assertThat(seen.rip).isEqualTo(BASE + 0x123);
     assertThat(seen.r12).isEqualTo(0x1212);
+  }
+
+  /** A kick that only wants it to enter anew gets it out: it could not enter on that TCS. */
+  @Test
+  void aThreadWhoseTcsIsBlockedLeavesAtTheNextKick() {
+    EnclaveId id = id();
+    long frame = frame(TestEnclaves.TCS_OFFSET);
+    TcsPage tcs = ((ElrangePage) Objects.requireNonNull(encls.page(frame))).secs().thread(BASE + TestEnclaves.TCS_OFFSET);
+    List<Long> where = new ArrayList<>();
+    platform.script =
+        (cpu, r, extended) -> {
+          where.add(r.rip);
+          if (where.size() == 1) {
+            ok(EnclsLeaf.EBLOCK, new LinearMemory(), frame, 0);
+            tcs.kick(() -> {});
+          }
+          return Exit.Interrupt.INSTANCE;
+        };
+    assertThat(enter(id)).isEqualTo(EnterOutcome.Interrupted.INSTANCE);
+    assertThat(where).as("sent to its TCS to be let out").hasSize(2).last().isEqualTo(tcs.address);
+    assertThat(tcs.cssa).isEqualTo(1);
+    assertThat(enter(id)).isInstanceOf(EnterOutcome.Refused.class);
   }
 
   @Test
