@@ -19,12 +19,19 @@ final class HostMappings {
     }
   }
 
+  /**
+   * As many mappings as Linux lets a process have (vm.max_map_count): an enclave can ask its host for more, page by page,
+   * and each change costs time and memory for all of them.
+   */
+  static final int MAX_RUNS = 65_530;
+
   /** The host has said so itself. */
   private static final int EXPLICIT = 8;
 
   private volatile Runs runs = new Runs(new long[] {0}, new byte[] {(byte) Permissions.RWX.bits()});
 
-  synchronized void set(long page, long count, Permissions permissions) {
+  /** Sets a range; false if there would be too many runs, and nothing has changed. */
+  synchronized boolean set(long page, long count, Permissions permissions) {
     Runs old = runs;
     long end = page + count;
     int size = old.starts.length;
@@ -39,7 +46,11 @@ final class HostMappings {
     for (int i = old.find(end) + 1; i < size; i++) {
       used = append(starts, bits, used, old.starts[i], old.permissions[i]);
     }
+    if (used > MAX_RUNS && used > size) {
+      return false;
+    }
     runs = new Runs(Arrays.copyOf(starts, used), Arrays.copyOf(bits, used));
+    return true;
   }
 
   /** Adds a run behind the others, unless it only goes on with the last one. */

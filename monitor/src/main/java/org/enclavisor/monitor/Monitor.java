@@ -293,7 +293,9 @@ public final class Monitor implements SgxDevice {
             return Outcome.gp(
                 "offset=0x%x length=0x%x: expected whole pages in the ELRANGE".formatted(offset, length));
           }
-          enclave.host.set(offset / PAGE, length / PAGE, host);
+          if (!enclave.host.set(offset / PAGE, length / PAGE, host)) {
+            return Outcome.gp("more than " + HostMappings.MAX_RUNS + " ranges of different permissions");
+          }
           if (enclave.life.state() == EnclaveState.INITIALISED) {
             follow(enclave, offset / PAGE, length / PAGE, false);
           }
