@@ -6,8 +6,6 @@ import java.io.IOException;
 import java.lang.reflect.InvocationTargetException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.time.LocalDate;
-import java.time.ZoneOffset;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
@@ -15,7 +13,6 @@ import java.util.concurrent.CompletionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import java.util.function.Supplier;
-import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import org.enclavisor.conformance.ConformanceSuite;
 import org.enclavisor.conformance.Results;
@@ -25,7 +22,6 @@ import org.enclavisor.conformance.campaign.Campaign;
 import org.enclavisor.conformance.rules.Scene;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.DynamicTest;
-import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestFactory;
 
@@ -34,7 +30,6 @@ import org.junit.jupiter.api.TestFactory;
  * campaign. Who found it out is written to {@code target/mutants.tsv}.
  */
 class MutantsTest {
-  private static final int SAMPLES = 4;
   private static final long STEPS = 60_000;
   private static final int LONGEST_SECONDS = 120;
   private static final List<String> KILLS = new ArrayList<>();
@@ -55,16 +50,6 @@ class MutantsTest {
     assertThat(Mutants.ALL).allSatisfy(mutant -> assertThat(MutantCompiler.source(mutant)).isNotEmpty());
   }
 
-  /** Another sample each day. */
-  @TestFactory
-  Stream<DynamicTest> someMutantsAreKilled() {
-    int today = LocalDate.now(ZoneOffset.UTC).getDayOfYear() % SAMPLES;
-    return IntStream.range(0, Mutants.ALL.size())
-        .filter(i -> i % SAMPLES == today)
-        .mapToObj(i -> test(Mutants.ALL.get(i)));
-  }
-
-  @Tag("soak")
   @TestFactory
   Stream<DynamicTest> everyMutantIsKilled() {
     return Mutants.ALL.stream().map(MutantsTest::test);
