@@ -30,6 +30,7 @@ import org.enclavisor.monitor.UntrustedMemory;
 import org.enclavisor.monitor.epc.ElrangePage;
 import org.enclavisor.monitor.epc.EpcPage;
 import org.enclavisor.monitor.epc.EpcmEntry;
+import org.enclavisor.monitor.epc.LeafLock;
 import org.enclavisor.monitor.epc.LooseFrame;
 import org.enclavisor.monitor.epc.SecsPage;
 import org.enclavisor.monitor.epc.XsaveLayout;
@@ -268,8 +269,9 @@ public final class MonitorMachine implements SgxMachine {
         var entries = target.secs().pages();
         yield held(entries.tryModify(target.page()), () -> entries.releaseModify(target.page()));
       }
-      case MEASURE -> held(secs(page).building().tryTake(), () -> secs(page).building().release());
-      case TRACK -> held(secs(page).tracking().lock().tryTake(), () -> secs(page).tracking().lock().release());
+      // The SECS may be gone when its lock is given back: EREMOVE asks for neither.
+      case MEASURE -> held(secs(page).building());
+      case TRACK -> held(secs(page).tracking().lock());
     };
   }
 
@@ -279,6 +281,10 @@ public final class MonitorMachine implements SgxMachine {
       throw new IllegalArgumentException("no SECS");
     }
     return secs;
+  }
+
+  private static Held held(LeafLock lock) {
+    return held(lock.tryTake(), lock::release);
   }
 
   private static Held held(boolean taken, Held release) {
