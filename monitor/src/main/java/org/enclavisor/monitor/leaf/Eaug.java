@@ -34,7 +34,7 @@ public final class Eaug {
     }
     EpcPage target = epc.resolve(rcx);
     if (target == null) {
-      return Operands.epc(rcx, "0x%x is not in the EPC".formatted(rcx));
+      return Operands.outside(rcx);
     }
     MemorySegment pageinfoBytes = operands.copy(rbx, Pageinfo.BYTES);
     if (pageinfoBytes == null) {

@@ -60,7 +60,7 @@ public final class Edbgrd {
     }
     EpcPage target = epc.resolve(rcx);
     if (target == null) {
-      return Operands.epc(rcx, "0x%x is not in the EPC".formatted(rcx));
+      return Operands.outside(rcx);
     }
     if (!target.tryShared()) {
       return Operands.busy(rcx & -PAGE);

@@ -42,7 +42,7 @@ public final class Edbgwr {
     }
     EpcPage target = epc.resolve(rcx);
     if (target == null) {
-      return Operands.epc(rcx, "0x%x is not in the EPC".formatted(rcx));
+      return Operands.outside(rcx);
     }
     if (!target.tryShared()) {
       return Operands.busy(rcx & -PAGE);

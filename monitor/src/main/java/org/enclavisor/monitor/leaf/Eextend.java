@@ -30,14 +30,14 @@ public final class Eextend {
     // The manual's pseudo-code lacks a “not” here; its list of exceptions has it.
     EpcPage secsPage = epc.resolve(rbx);
     if (secsPage == null) {
-      return Operands.epc(rbx, "0x%x is not in the EPC".formatted(rbx));
+      return Operands.outside(rbx);
     }
     if ((rcx & (CHUNK - 1)) != 0) {
       return Outcome.gp("chunk at 0x%x is not aligned to 256 bytes".formatted(rcx));
     }
     EpcPage target = epc.resolve(rcx);
     if (target == null) {
-      return Operands.epc(rcx, "0x%x is not in the EPC".formatted(rcx));
+      return Operands.outside(rcx);
     }
     if (!target.tryShared()) {
       return Operands.busy(rcx & -PAGE);

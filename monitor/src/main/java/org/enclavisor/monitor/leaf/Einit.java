@@ -55,7 +55,7 @@ public final class Einit {
     }
     EpcPage target = epc.resolve(rcx);
     if (target == null) {
-      return Operands.epc(rcx, "0x%x is not in the EPC".formatted(rcx));
+      return Operands.outside(rcx);
     }
     MemorySegment sigstructBytes = operands.copy(rbx, Sigstruct.BYTES);
     if (sigstructBytes == null) {

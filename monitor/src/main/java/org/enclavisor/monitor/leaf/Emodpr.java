@@ -30,11 +30,11 @@ public final class Emodpr {
       return Outcome.gp("SECINFO at 0x%x is not aligned to 64 bytes".formatted(rbx));
     }
     if ((rcx & (PAGE - 1)) != 0) {
-      return Outcome.gp("EPC page at 0x%x is not aligned to 4096 bytes".formatted(rcx));
+      return Operands.misaligned(rcx);
     }
     EpcPage target = epc.resolve(rcx);
     if (target == null) {
-      return Operands.epc(rcx, "0x%x is not in the EPC".formatted(rcx));
+      return Operands.outside(rcx);
     }
     MemorySegment bytes = operands.copy(rbx, Secinfo.BYTES);
     if (bytes == null) {
@@ -66,8 +66,7 @@ public final class Emodpr {
 
   private static Outcome locked(SecsPage secs, long page, long rcx, Secinfo secinfo) {
     if (!secs.pages().tryModify(page)) {
-      return Outcome.error(
-          SgxError.SGX_EPC_PAGE_CONFLICT, "another leaf modifies the EPC page 0x%x".formatted(rcx));
+      return Operands.modified(rcx);
     }
     try {
       int bits = secs.pages().bits(page);

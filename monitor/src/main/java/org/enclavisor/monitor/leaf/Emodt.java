@@ -33,11 +33,11 @@ public final class Emodt {
       return Outcome.gp("SECINFO at 0x%x is not aligned to 64 bytes".formatted(rbx));
     }
     if ((rcx & (PAGE - 1)) != 0) {
-      return Outcome.gp("EPC page at 0x%x is not aligned to 4096 bytes".formatted(rcx));
+      return Operands.misaligned(rcx);
     }
     EpcPage target = epc.resolve(rcx);
     if (target == null) {
-      return Operands.epc(rcx, "0x%x is not in the EPC".formatted(rcx));
+      return Operands.outside(rcx);
     }
     MemorySegment bytes = operands.copy(rbx, Secinfo.BYTES);
     if (bytes == null) {
@@ -51,7 +51,7 @@ public final class Emodt {
       return Outcome.gp("SECINFO.FLAGS.PT=" + type + ": expected PT_TCS or PT_TRIM");
     }
     if (!target.tryExclusive()) {
-      return conflict("another leaf works on the EPC page 0x%x".formatted(rcx));
+      return Operands.conflict(rcx);
     }
     try {
       if (!EpcmEntry.valid(target.bits())) {
@@ -68,7 +68,7 @@ public final class Emodt {
 
   private static Outcome locked(SecsPage secs, long page, long rcx, PageType type) {
     if (!secs.pages().tryModify(page)) {
-      return conflict("another leaf modifies the EPC page 0x%x".formatted(rcx));
+      return Operands.modified(rcx);
     }
     try {
       int bits = secs.pages().bits(page);
@@ -94,9 +94,5 @@ public final class Emodt {
 
   private static Outcome wrongType(long rcx, PageType type) {
     return Operands.epc(rcx, "EPC page 0x%x is of a type that cannot become PT_%s".formatted(rcx, type));
-  }
-
-  private static Outcome conflict(String reason) {
-    return Outcome.error(SgxError.SGX_EPC_PAGE_CONFLICT, reason);
   }
 }

@@ -21,11 +21,11 @@ public final class Eremove {
    */
   public static Outcome execute(Epc epc, long rcx) {
     if ((rcx & (PAGE - 1)) != 0) {
-      return Outcome.gp("EPC page at 0x%x is not aligned to 4096 bytes".formatted(rcx));
+      return Operands.misaligned(rcx);
     }
     EpcPage target = epc.resolve(rcx);
     if (target == null) {
-      return Operands.epc(rcx, "0x%x is not in the EPC".formatted(rcx));
+      return Operands.outside(rcx);
     }
     if (!target.tryExclusive()) {
       return Operands.busy(rcx);

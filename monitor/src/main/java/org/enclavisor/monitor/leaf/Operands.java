@@ -55,7 +55,7 @@ public final class Operands {
       return Outcome.gp("PAGEINFO at 0x%x is not aligned to 32 bytes".formatted(rbx));
     }
     if ((rcx & (Eadd.PAGE - 1)) != 0) {
-      return Outcome.gp("EPC page at 0x%x is not aligned to 4096 bytes".formatted(rcx));
+      return misaligned(rcx);
     }
     return null;
   }
@@ -69,6 +69,12 @@ public final class Operands {
   static Outcome conflict(long address) {
     return Outcome.error(
         SgxError.SGX_EPC_PAGE_CONFLICT, "another leaf works on the EPC page 0x%x".formatted(address));
+  }
+
+  /** What EMODPR and EMODT answer while another leaf modifies the page's entry. */
+  static Outcome modified(long address) {
+    return Outcome.error(
+        SgxError.SGX_EPC_PAGE_CONFLICT, "another leaf modifies the EPC page 0x%x".formatted(address));
   }
 
   /** The answer for the address of an EPC page that does not begin one. */
