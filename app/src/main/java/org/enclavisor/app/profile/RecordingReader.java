@@ -65,8 +65,8 @@ public final class RecordingReader {
         }
       }
     } catch (IllegalArgumentException | IndexOutOfBoundsException | NullPointerException | NoSuchElementException
-        | ClassCastException e) {
-      // So the JDK's reader answers damage, and an event that lacks a field.
+        | ClassCastException | InternalError e) {
+      // So the JDK's reader answers damage (with InternalError, a damaged type name), and an event that lacks a field.
       throw new IOException("it is damaged, or of another version (" + e + ")", e);
     }
     return reader.profile();
